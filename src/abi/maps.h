@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * Maps and their values, and the attach cookie: what user space writes and BPF programs
+ * read, and the other way round.
+ */
+#ifndef EC_ABI_MAPS_H
+#define EC_ABI_MAPS_H
+
+#include "abi/record.h"
+
+#define EC_TARGETS_MAX 2048  /* files probed at a time; index 0 is not used */
+#define EC_CPUS_MAX    512   /* slots of counters; CPUs above share */
+#define EC_CONNS_MAX   16384 /* connections known at a time (LRU) */
+#define EC_THREADS_MAX 16384 /* threads with a call open (LRU) */
+#define EC_PIDS_MAX    16384 /* processes of --pid with --follow */
+#define EC_UIDS_MAX    256
+#define EC_PORTS_MAX   16
+#define EC_FRAMES      4  /* calls open at a time in one thread */
+#define EC_LOOKUP_MAX  32 /* calls after which a connection's addresses are given up */
+
+/* The attach cookie: target in the low half, shape of the point above. */
+#define EC_COOKIE(target, shape) ((__u64)(target) | (__u64)(shape) << 32)
+#define EC_COOKIE_TARGET(c)	 ((__u32)(c))
+#define EC_COOKIE_SHAPE(c)	 ((__u32)((c) >> 32) & 0xff)
+
+/* How a call gives back the number of bytes. */
+enum ec_shape {
+	EC_SHAPE_NONE = 0,
+	EC_SHAPE_RET,  /* the return value, > 0 */
+	EC_SHAPE_ARG4, /* returns 1, number in *arg4 */
+	EC_SHAPE_ARG5, /* returns 1, number in *arg5 */
+	EC_SHAPE__N,
+};
+
+/* Offsets of kernel fields, in bytes; 0xffff: not known. Filled by host/koffs.h. */
+#define EC_KOFF_NONE 0xffff
+struct ec_koffs {
+	__u16 task_files, files_fdt, fdt_max, fdt_fd;
+	__u16 file_private, file_inode, inode_mode;
+	__u16 socket_sk;
+	__u16 sk_family, sk_lport, sk_rport;
+	__u16 sk_laddr, sk_raddr, sk_laddr6, sk_raddr6;
+	__u16 task_tgid, task_pid;
+	__u16 pad[3];
+};
+
+enum {
+	EC_FILTER_PID = 1u << 0,    /* only processes in ec_pids */
+	EC_FILTER_FOLLOW = 1u << 1, /* children of those enter ec_pids */
+	EC_FILTER_UID = 1u << 2,    /* only users in ec_uids */
+	EC_FILTER_COMM = 1u << 3,
+	EC_FILTER_PORT = 1u << 4,
+	EC_FILTER_SELF = 1u << 5, /* never process `self` */
+};
+
+/* ec_config[0]: written before anything is attached, `stop` at the end. */
+struct ec_config {
+	__u32 filters;
+	__u32 stop;	/* 1: programs return at once */
+	__u64 truncate; /* bytes of a call at most; 0: all */
+	__u64 wake;	/* bytes in the ring from which a sleeping consumer is woken */
+	__u32 nports;
+	__u16 ports[EC_PORTS_MAX];
+	__u32 pad;
+	char comm[EC_COMM_LEN];
+	struct ec_koffs koffs;
+};
+
+/* ec_shared[0]: memory shared with the worker by mmap. */
+struct ec_shared {
+	__u32 need_wakeup; /* consumer sets 1 before it sleeps; the producer that wakes it
+			      0 */
+	__u32 pad[15];
+};
+
+/* ec_counts[cpu]: only ever added to. Shared with the worker by mmap. */
+struct ec_counts {
+	__u64 records;
+	__u64 bytes;
+	__u64 cut;
+	__u64 lookups; /* address look-ups tried */
+	__u64 found;   /* … that gave addresses */
+	__u64 pad[3];
+	struct ec_loss_count lost[EC_LOSS__N];
+	__u64 pad2[2];
+};
+
+/* ec_targets[id]: what a module's programs need to know of the probed file. */
+struct ec_target {
+	__u16 module;
+	__u16 flags; /* EC_TARGET_* */
+	__u16 rbio;  /* SSL → read BIO; EC_KOFF_NONE: not known */
+	__u16 wbio;
+	__u16 bio_method;
+	__u16 method_type;
+	__u16 bio_num;
+	__u16 pad;
+};
+
+enum {
+	/* Probed functions may call each other: only the outermost frame counts. */
+	EC_TARGET_NESTS = 1u << 0,
+};
+
+/* ec_conns: key and value. */
+struct ec_conn_key {
+	__u64 process; /* see struct ec_rec */
+	__u64 handle;  /* the library's object (SSL *) */
+};
+
+struct ec_conn {
+	__u64 id;
+	__u64 bio; /* read BIO and its descriptor when last looked at: another */
+	__s32 fd;  /* one of either is another generation */
+	__u16 module;
+	__u8 tries;
+	__u8 gave_up;
+	__u32 pid;
+	__u32 target;
+	__u64 pos[EC_DIR__N];
+	__u64 call[EC_DIR__N];
+	__u8 lost[EC_DIR__N]; /* enum ec_loss since the last piece that went through */
+	__u8 pad[6];
+	struct ec_addrs addrs;
+};
+
+/* ec_threads: key is (tgid << 32 | tid), value: the calls that are open. */
+struct ec_frame {
+	__u64 sp; /* 0: free */
+	__u64 handle;
+	__u64 buf;
+	__u64 count_at; /* address of the number of bytes, for EC_SHAPE_ARG* */
+	__u32 target;
+	__u8 shape;
+	__u8 dir;
+	__u8 nested;
+	__u8 pad;
+	__u64 serial;
+};
+
+struct ec_thread {
+	__u64 serial;
+	__u64 process;	    /* cached: of which life; 0: look it up */
+	__u64 known_handle; /* a connection whose addresses are known */
+	struct ec_frame frame[EC_FRAMES];
+};
+
+/* ec_asks: a small ring read by the attacher. */
+enum ec_ask_kind {
+	EC_ASK_ADDRS = 1, /* a connection lacks its addresses: turn the look-up on */
+};
+
+struct ec_ask {
+	__u32 kind;
+	__u32 pid;
+	__u64 time;
+};
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which files to probe: running processes' maps first, then the library search path
+ * (/etc/ld.so.conf with its includes, /lib64 /usr/lib64 /lib /usr/lib and Debian's
+ * multiarch folders), each file once by device and inode.
+ */
+#ifndef EC_DISCOVER_SCAN_H
+#define EC_DISCOVER_SCAN_H
+
+#include "host/proc.h"
+#include "modules/module.h"
+
+struct ec_candidate {
+	const struct ec_module *module;
+	unsigned int module_index;
+	int fd; /* open for reading; the callback may keep it by setting it to -1 */
+	uint64_t dev, ino; /* of fstat(2) on fd: st_dev, st_ino */
+	const char *path;
+	pid_t pid; /* process that maps it, 0: from the search path */
+};
+
+typedef int ec_candidate_fn(void *ctx, struct ec_candidate *c);
+
+struct ec_scan;
+int ec_scan_new(struct ec_scan **out);
+void ec_scan_free(struct ec_scan *s);
+/* Hands on files not seen before by this scan. pids NULL: all processes. 0 or fn's. */
+int ec_scan_processes(struct ec_scan *s, const pid_t *pids, size_t n, ec_candidate_fn *fn,
+		      void *ctx);
+int ec_scan_search_path(struct ec_scan *s, ec_candidate_fn *fn, void *ctx);
+/* One named file, opened by the caller, for a module; not handed on again later. */
+int ec_scan_add(struct ec_scan *s, uint64_t dev, uint64_t ino);
+/* How many processes could not be read for want of rights. */
+unsigned int ec_scan_denied(const struct ec_scan *s);
+
+/*
+ * Mappings as they appear, system-wide, without polling: one dummy perf event a CPU with
+ * MMAP2 records. Files whose base name a module wants are handed on as above.
+ */
+struct ec_watch;
+int ec_watch_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx,
+		 struct ec_watch **out);
+void ec_watch_free(struct ec_watch *w);
+int ec_watch_fds(const struct ec_watch *w, int *fds, size_t max); /* how many; POLLIN */
+int ec_watch_read(struct ec_watch *w); /* after one is readable; 0 or -errno */
+uint64_t ec_watch_lost(const struct ec_watch *w);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A plan: where in one file to probe, and with what. Made by a module in the planner
+ * process, sent to the attacher as these bytes, so: no pointers, and the receiver checks
+ * every count, index and string (ec_plan_check), because the planner reads hostile files.
+ */
+#ifndef EC_MODEL_PLAN_H
+#define EC_MODEL_PLAN_H
+
+#include "abi/maps.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define EC_PLAN_POINTS 48
+
+struct ec_point {
+	uint64_t offset;   /* in the file */
+	uint16_t prog;	   /* index in the module's progs[] */
+	uint8_t is_return; /* runs when the function that starts at `offset` returns */
+	uint8_t shape;	   /* enum ec_shape */
+	uint8_t stepped;   /* the kernel single-steps the instruction there (dear) */
+	uint8_t pad[3];
+	char name[40]; /* function, for people */
+};
+
+struct ec_plan {
+	uint32_t npoints; /* 0: nothing to probe, `why` says the reason */
+	uint32_t pad;
+	struct ec_target params; /* goes to ec_targets[id]; .module set by the attacher */
+	char library[24];	 /* "OpenSSL" */
+	char version[32];	 /* "3.0.19", "3.0 or 3.1", "" when not known */
+	char how[96];		 /* "symbols; internal functions by call target" */
+	char why[160];
+	struct ec_point points[EC_PLAN_POINTS];
+};
+
+/* 0, or -EBADMSG when a count, index or string is out of bounds. Terminates nothing. */
+int ec_plan_check(const struct ec_plan *p, unsigned int nprogs);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A module is a library family: how its files are known, where they are probed, and with
+ * which BPF programs. A module's folder holds everything about it; the build finds the
+ * folders and makes the table (ec_modules). In life order:
+ *
+ *   wants()  attacher: may the file of this name be one of ours? Reads nothing.
+ *   plan()   planner (no rights, hostile file): fills a plan.
+ *   progs    attacher: programs of the module's BPF object that plan points name.
+ */
+#ifndef EC_MODULES_MODULE_H
+#define EC_MODULES_MODULE_H
+
+#include "model/plan.h"
+#include "target/file.h"
+#include <stdbool.h>
+
+struct ec_module {
+	const char *name;	    /* as on the command line: "tls" */
+	const char *const *aliases; /* NULL-ended */
+	const char *tag;	    /* of its BPF programs: "ssl" */
+	const char *summary;	    /* one line for help */
+	/* Option that names one file ("libssl"), and its help. */
+	const char *file_option;
+	const char *file_help;
+	/* Base names to look for in the library search path: fnmatch(3), NULL-ended. */
+	const char *const *search;
+	bool (*wants)(const char *base_name);
+	/*
+	 * 0 with plan->npoints > 0; -ENOENT with plan->why when the file holds nothing to
+	 * probe; other -errno when it could not be read through.
+	 */
+	int (*plan)(const struct ec_file *f, struct ec_plan *plan);
+	const char *const *progs; /* NULL-ended */
+};
+
+/* A BPF object in this binary. */
+struct ec_blob {
+	const unsigned char *start;
+	const unsigned char *end;
+};
+
+/* Shapes of BPF objects: the same source for kernels of different age. */
+enum ec_bpf_shape {
+	EC_BPF_LOOP, /* ring buffer, bpf_loop: calls of any length (≥ 5.17) */
+	EC_BPF_RING, /* ring buffer, 64 chunks a call (≥ 5.8) */
+	EC_BPF__N,
+};
+
+struct ec_module_entry {
+	const struct ec_module *module;
+	struct ec_blob bpf[EC_BPF__N];
+};
+
+/* Made by the build from the folders under src/modules. */
+extern const struct ec_module_entry ec_modules[];
+extern const unsigned int ec_modules_count;
+/* Programs that serve all modules (src/bpf/host.bpf.c). */
+extern const struct ec_blob ec_host_bpf[EC_BPF__N];
+
+#endif
