@@ -50,7 +50,6 @@ enum {
 	EC_FILTER_UID = 1u << 2,    /* only users in ec_uids */
 	EC_FILTER_COMM = 1u << 3,
 	EC_FILTER_PORT = 1u << 4,
-	EC_FILTER_SELF = 1u << 5, /* never process `self` */
 };
 
 /* ec_config[0]: written before anything is attached, `stop` at the end. */
@@ -60,18 +59,26 @@ struct ec_config {
 	__u64 truncate; /* bytes of a call at most; 0: all */
 	__u64 wake;	/* bytes in the ring from which a sleeping consumer is woken */
 	__u32 nports;
+	__u32 ways; /* bit per enum ec_how: ways to addresses that may be used */
 	__u16 ports[EC_PORTS_MAX];
-	__u32 pad;
 	char comm[EC_COMM_LEN];
 	struct ec_koffs koffs;
 };
 
 /* ec_shared[0]: memory shared with the worker by mmap. */
 struct ec_shared {
-	__u32 need_wakeup; /* consumer sets 1 before it sleeps; the producer that wakes it
-			      0 */
-	__u32 pad[15];
+	/*
+	 * Set by the consumer before it sleeps, cleared by the producer that wakes it:
+	 * EC_WAKE_FULL from ec_config.wake bytes on, EC_WAKE_FIRST by the first record.
+	 */
+	__u32 need_wakeup;
+	__u32 pad;
+	__u64 asked; /* ns, when an ask was last sent */
+	__u64 pad2[6];
 };
+
+enum { EC_WAKE_NO = 0, EC_WAKE_FULL = 1, EC_WAKE_FIRST = 2 };
+#define EC_ASK_EVERY_NS 250000000ull /* asks are not sent more often */
 
 /* ec_counts[cpu]: only ever added to. Shared with the worker by mmap. */
 struct ec_counts {

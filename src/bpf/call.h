@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Pairs of entry and return of a function that moves plaintext. A thread's open calls are
+ * frames found again by the stack pointer, which tolerates fibers, calls in calls and
+ * frames that never return. Data is copied at return: only then the length is known, and
+ * pages that a write reads are in memory (at entry they may not be).
+ */
+#ifndef EC_BPF_CALL_H
+#define EC_BPF_CALL_H
+
+#include "bpf/conn.h"
+#include "bpf/filter.h"
+
+#if defined(__TARGET_ARCH_x86)
+/* At entry the return address is on the stack, at return it is gone. */
+#define SP_AT_ENTRY(ctx)  PT_REGS_SP(ctx)
+#define SP_AT_RETURN(ctx) (PT_REGS_SP(ctx) - 8)
+#else
+#define SP_AT_ENTRY(ctx)  PT_REGS_SP(ctx)
+#define SP_AT_RETURN(ctx) PT_REGS_SP(ctx)
+#endif
+
+#define STACK_NEAR 65536 /* frames of one stack that enclose each other are nearer */
+
+static __always_inline struct ec_thread *thread_get(const struct ec_config *cfg)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
+	struct ec_thread fresh = {};
+
+	if (t)
+		return t;
+	fresh.process = process_get(cfg);
+	bpf_map_update_elem(&ec_threads, &id, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&ec_threads, &id);
+}
+
+static __always_inline int frame_encloses(const struct ec_frame *f, __u64 sp,
+					  __u64 handle, __u8 dir)
+{
+	return f->sp > sp && f->sp - sp < STACK_NEAR && f->handle == handle &&
+	       f->dir == dir;
+}
+
+static __always_inline int call_enter(struct pt_regs *ctx, __u64 handle, __u64 buf,
+				      __u64 count_at, enum ec_dir dir)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u32 target = EC_COOKIE_TARGET(cookie);
+	struct ec_config *cfg = config_get();
+	__u64 sp = SP_AT_ENTRY(ctx);
+	struct ec_frame *f = 0, *oldest = 0;
+	struct ec_thread *t;
+	__u8 nested = 0;
+
+	if (!cfg || cfg->stop || !filter_pass(cfg))
+		return 0;
+	t = thread_get(cfg);
+	if (!t) {
+		count_lost(EC_LOSS_TABLE, 0);
+		return 0;
+	}
+#pragma unroll
+	for (int i = 0; i < EC_FRAMES; i++) {
+		struct ec_frame *g = &t->frame[i];
+
+		if (g->sp == sp || !g->sp) {
+			if (!f || g->sp == sp)
+				f = g;
+			continue;
+		}
+		if (frame_encloses(g, sp, handle, dir))
+			nested = 1;
+		if (!oldest || g->serial < oldest->serial)
+			oldest = g;
+	}
+	if (!f) {
+		f = oldest;
+		if (!f)
+			return 0;
+		if (f->dir != EC_DIR_NONE)
+			count_lost(EC_LOSS_CALL, 0);
+	}
+	f->sp = sp;
+	f->handle = handle;
+	f->buf = buf;
+	f->count_at = count_at;
+	f->target = target;
+	f->shape = EC_COOKIE_SHAPE(cookie);
+	f->dir = dir;
+	f->nested = nested;
+	f->serial = ++t->serial;
+
+	if (handle != t->known_handle) {
+		struct ec_target *tg = bpf_map_lookup_elem(&ec_targets, &target);
+		struct ec_conn *c;
+
+		if (!tg)
+			return 0;
+		c = conn_get(cfg, tg, target, t->process, handle);
+		if (c && conn_pending(c))
+			ask_addrs();
+		else if (c)
+			t->known_handle = handle;
+	}
+	return 0;
+}
+
+/* Bytes that the call moved, 0: none. */
+static __always_inline __u64 call_count(struct pt_regs *ctx, const struct ec_frame *f)
+{
+	__s32 rc = PT_REGS_RC(ctx);
+	__u64 n = 0;
+
+	if (f->shape == EC_SHAPE_RET)
+		return rc > 0 ? rc : 0;
+	if (rc != 1)
+		return 0;
+	if (UREAD(n, f->count_at, 0)) {
+		count_lost(EC_LOSS_FAULT, 0);
+		return 0;
+	}
+	return n;
+}
+
+static __always_inline void call_emit(const struct ec_config *cfg, struct ec_thread *t,
+				      const struct ec_frame *f, __u64 n)
+{
+	__u32 target = f->target;
+	struct ec_target *tg = bpf_map_lookup_elem(&ec_targets, &target);
+	struct emit_call e = {};
+	__u32 dir = f->dir & 1;
+	__u64 copy = n;
+
+	if (!tg)
+		return;
+	e.process = t->process;
+	e.conn = conn_get(cfg, tg, target, t->process, f->handle);
+	if (!e.conn) {
+		count_lost(EC_LOSS_TABLE, n);
+		return;
+	}
+	e.pos = e.conn->pos[dir];
+	e.call = e.conn->call[dir];
+	e.conn->pos[dir] = e.pos + n;
+	e.conn->call[dir] = e.call + 1;
+	if (conn_pending(e.conn)) {
+		t->known_handle = 0;
+		if (++e.conn->tries >= EC_LOOKUP_MAX)
+			e.conn->gave_up = 1;
+		e.pending = !e.conn->gave_up;
+	}
+	if (!filter_port(cfg, &e.conn->addrs))
+		return;
+	if (cfg->truncate && copy > cfg->truncate)
+		copy = cfg->truncate;
+	e.buf = f->buf;
+	e.total = n;
+	e.cut = n - copy;
+	e.target = target;
+	e.module = tg->module;
+	e.dir = dir;
+	emit_chunks(cfg, &e, copy);
+}
+
+static __always_inline int call_leave(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
+	__u64 sp = SP_AT_RETURN(ctx);
+	struct ec_config *cfg;
+	struct ec_frame f = {};
+	__u64 n;
+
+	if (!t)
+		return 0; /* not one of ours, or entered before we came */
+#pragma unroll
+	for (int i = 0; i < EC_FRAMES; i++) {
+		struct ec_frame *g = &t->frame[i];
+
+		if (g->sp == sp) {
+			f = *g;
+			g->sp = 0;
+			break;
+		}
+	}
+	if (!f.sp || f.nested || f.dir == EC_DIR_NONE)
+		return 0;
+	n = call_count(ctx, &f);
+	if (!n)
+		return 0;
+	cfg = config_get();
+	if (!cfg || cfg->stop)
+		return 0;
+	call_emit(cfg, t, &f, n);
+	return 0;
+}
+
+/* The object is freed or made new: the next use of the handle is another connection. */
+static __always_inline int call_forget(__u64 handle)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ec_config *cfg = config_get();
+	struct ec_thread *t;
+	__u32 pid = id >> 32;
+	__u64 *process = bpf_map_lookup_elem(&ec_procs, &pid);
+
+	if (!process || !cfg || cfg->stop || !handle)
+		return 0;
+	t = bpf_map_lookup_elem(&ec_threads, &id);
+	if (t && t->known_handle == handle)
+		t->known_handle = 0;
+	conn_close(cfg, *process, handle);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Connections: (life of a process, the library's object) with generations, and how their
+ * addresses are learned. A look-up that fails never drops data.
+ */
+#ifndef EC_BPF_CONN_H
+#define EC_BPF_CONN_H
+
+#include "bpf/emit.h"
+#include "bpf/filter.h"
+#include "bpf/sock.h"
+
+/* ec_rec.process of the current task; made, and told, when it is first seen. */
+static __always_inline __u64 process_get(const struct ec_config *cfg)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	__u64 id = unique_id();
+	__u64 *p = bpf_map_lookup_elem(&ec_procs, &pid);
+
+	if (p)
+		return *p;
+	if (bpf_map_update_elem(&ec_procs, &pid, &id, BPF_NOEXIST)) {
+		p = bpf_map_lookup_elem(&ec_procs, &pid); /* another thread was first */
+		return p ? *p : id;
+	}
+	emit_process(cfg, id, EC_PROCESS_SEEN);
+	return id;
+}
+
+/* BIO types that keep a socket in bio->num (OpenSSL include/openssl/bio.h). */
+#define BIO_TYPE_FD	 (4 | 0x0400 | 0x0100)
+#define BIO_TYPE_SOCKET	 (5 | 0x0400 | 0x0100)
+#define BIO_TYPE_CONNECT (12 | 0x0400 | 0x0100)
+#define BIO_TYPE_DGRAM	 (21 | 0x0400 | 0x0100)
+
+#define UREAD(dst, base, off) \
+	bpf_probe_read_user(&(dst), sizeof(dst), (const void *)((base) + (off)))
+
+/* The read BIO and, if it is a socket's, its descriptor; else fd -1. */
+static __always_inline void bio_look(const struct ec_target *t, __u64 ssl, __u64 *bio,
+				     __s32 *fd)
+{
+	__u64 b = 0, method = 0;
+	__u32 type = 0;
+	__s32 num = -1;
+
+	*bio = 0;
+	*fd = -1;
+	if (t->rbio == EC_KOFF_NONE || UREAD(b, ssl, t->rbio) || !b)
+		return;
+	*bio = b;
+	if (t->bio_num == EC_KOFF_NONE || UREAD(method, b, t->bio_method) ||
+	    UREAD(type, method, t->method_type))
+		return;
+	if (type != BIO_TYPE_SOCKET && type != BIO_TYPE_DGRAM &&
+	    type != BIO_TYPE_CONNECT && type != BIO_TYPE_FD)
+		return;
+	if (!UREAD(num, b, t->bio_num) && num >= 0)
+		*fd = num;
+}
+
+static __always_inline void conn_learn(const struct ec_config *cfg, struct ec_conn *c,
+				       __u64 sk, enum ec_how how)
+{
+	struct ec_counts *n = counts_get();
+	struct ec_addrs a = {};
+
+	if (n)
+		COUNT_ADD(n->lookups, 1);
+	switch (sock_addrs(&cfg->koffs, sk, how, &a)) {
+	case SOCK_YES:
+		c->addrs = a;
+		if (n)
+			COUNT_ADD(n->found, 1);
+		break;
+	case SOCK_NEVER:
+		c->gave_up = 1;
+		break;
+	case SOCK_NO:
+		break;
+	}
+}
+
+static __always_inline void conn_learn_fd(const struct ec_config *cfg, struct ec_conn *c,
+					  __s32 fd, enum ec_how how)
+{
+	__u64 sk;
+
+	if (!(cfg->ways & (1u << how)))
+		return;
+	sk = sock_of_fd(&cfg->koffs, fd);
+	if (sk)
+		conn_learn(cfg, c, sk, how);
+}
+
+static __always_inline int conn_pending(const struct ec_conn *c)
+{
+	return !c->addrs.family && !c->gave_up;
+}
+
+/* The connection of a handle, made if new; NULL: no room, counted by the caller. */
+static __always_inline struct ec_conn *conn_get(const struct ec_config *cfg,
+						const struct ec_target *t, __u32 target,
+						__u64 process, __u64 handle)
+{
+	struct ec_conn_key key = {process, handle};
+	struct ec_conn *c = bpf_map_lookup_elem(&ec_conns, &key);
+	struct ec_conn fresh = {};
+	__u64 bio;
+	__s32 fd;
+
+	bio_look(t, handle, &bio, &fd);
+	if (c) {
+		if (c->bio == bio && c->fd == fd) {
+			if (conn_pending(c) && fd >= 0)
+				conn_learn_fd(cfg, c, fd, EC_HOW_FD);
+			return c;
+		}
+		if (!c->bio && !c->pos[0] && !c->pos[1]) {
+			/* seen before its socket was set: still the same one */
+			c->bio = bio;
+			c->fd = fd;
+			return c;
+		}
+		emit_conn(cfg, c, process, EC_CONN_CLOSED);
+		bpf_map_delete_elem(&ec_conns, &key);
+	}
+	fresh.id = unique_id();
+	fresh.bio = bio;
+	fresh.fd = fd;
+	fresh.module = t->module;
+	fresh.pid = bpf_get_current_pid_tgid() >> 32;
+	fresh.target = target;
+	if (fd >= 0)
+		conn_learn_fd(cfg, &fresh, fd, EC_HOW_FD);
+	if (bpf_map_update_elem(&ec_conns, &key, &fresh, BPF_NOEXIST))
+		return bpf_map_lookup_elem(&ec_conns, &key);
+	c = bpf_map_lookup_elem(&ec_conns, &key);
+	if (c && filter_port(cfg, &c->addrs))
+		emit_conn(cfg, c, process, EC_CONN_OPEN);
+	return c;
+}
+
+static __always_inline void conn_close(const struct ec_config *cfg, __u64 process,
+				       __u64 handle)
+{
+	struct ec_conn_key key = {process, handle};
+	struct ec_conn *c = bpf_map_lookup_elem(&ec_conns, &key);
+
+	if (!c)
+		return;
+	if (filter_port(cfg, &c->addrs))
+		emit_conn(cfg, c, process, EC_CONN_CLOSED);
+	bpf_map_delete_elem(&ec_conns, &key);
+}
+
+/* A connection lacks its addresses: the attacher turns the host-wide look-up on. */
+static __always_inline void ask_addrs(void)
+{
+	struct ec_shared *sh = shared_get();
+	__u64 now = bpf_ktime_get_ns();
+	struct ec_ask *a;
+
+	if (!sh || now - sh->asked < EC_ASK_EVERY_NS)
+		return;
+	sh->asked = now;
+	a = bpf_ringbuf_reserve(&ec_asks, sizeof(*a), 0);
+	if (!a)
+		return; /* enough are waiting there */
+	a->kind = EC_ASK_ADDRS;
+	a->pid = bpf_get_current_pid_tgid() >> 32;
+	a->time = now;
+	bpf_ringbuf_submit(a, BPF_RB_FORCE_WAKEUP);
+}
+
+#endif

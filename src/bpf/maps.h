@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Maps that all objects share: every object declares them, the session makes them once
+ * and hands the others the same ones by name.
+ */
+#ifndef EC_BPF_MAPS_H
+#define EC_BPF_MAPS_H
+
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include "abi/maps.h"
+
+#define AF_INET	 2
+#define AF_INET6 10
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20); /* set by the session: --mapsize */
+} ec_ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 65536); /* a multiple of every page size */
+} ec_asks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ec_config);
+} ec_config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ec_shared);
+} ec_shared SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EC_CPUS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ec_counts);
+} ec_counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EC_TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, struct ec_target);
+} ec_targets SEC(".maps");
+
+/* LRU: a thread killed inside a call, a process gone without SSL_free leave entries. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, EC_THREADS_MAX);
+	__type(key, __u64);
+	__type(value, struct ec_thread);
+} ec_threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, EC_CONNS_MAX);
+	__type(key, struct ec_conn_key);
+	__type(value, struct ec_conn);
+} ec_conns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, EC_THREADS_MAX);
+	__type(key, __u32);   /* thread group */
+	__type(value, __u64); /* its ec_rec.process */
+} ec_procs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, EC_PIDS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} ec_pids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, EC_UIDS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} ec_uids SEC(".maps");
+
+static __always_inline struct ec_config *config_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ec_config, &zero);
+}
+
+static __always_inline struct ec_shared *shared_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ec_shared, &zero);
+}
+
+static __always_inline struct ec_counts *counts_get(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id() & (EC_CPUS_MAX - 1);
+
+	return bpf_map_lookup_elem(&ec_counts, &cpu);
+}
+
+/* Added atomically: a probe may be preempted, its CPU's slot shared with another. */
+#define COUNT_ADD(field, n) __sync_fetch_and_add(&(field), (__u64)(n))
+
+static __always_inline void count_lost(enum ec_loss cause, __u64 bytes)
+{
+	struct ec_counts *n = counts_get();
+
+	if (!n)
+		return;
+	COUNT_ADD(n->lost[cause].records, 1);
+	COUNT_ADD(n->lost[cause].bytes, bytes);
+}
+
+/*
+ * A number that no other CPU, and no later moment on this one, gives again: time with its
+ * lowest 9 bits (512 ns, less than a switch to another task takes) replaced by the CPU.
+ */
+static __always_inline __u64 unique_id(void)
+{
+	return (bpf_ktime_get_ns() & ~511ull) | (bpf_get_smp_processor_id() & 511);
+}
+
+/* Bounds that the compiler may not reason away before the verifier sees them. */
+#define CLAMP(v, max) asm volatile("if %0 <= %1 goto +1; %0 = %1" : "+r"(v) : "i"(max))
+
+#endif
