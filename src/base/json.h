@@ -22,7 +22,8 @@ void ec_json_end_array(struct ec_json *j);
 void ec_json_u64(struct ec_json *j, const char *key, uint64_t v);
 void ec_json_i64(struct ec_json *j, const char *key, int64_t v);
 void ec_json_bool(struct ec_json *j, const char *key, bool v);
-/* Any bytes up to NUL; what is not UTF-8 becomes U+FFFD: for names, never for data. */
+/* Any bytes up to NUL; what is not UTF-8 becomes U+FFFD: for names, never for data.
+ * NULL is null. */
 void ec_json_str(struct ec_json *j, const char *key, const char *s);
 /* Bytes that must be exact: `text` when valid UTF-8, else `base64`, as that key. */
 void ec_json_bytes(struct ec_json *j, const void *p, size_t n);

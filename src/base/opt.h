@@ -3,7 +3,7 @@
  * Typed option tables. One row is an option: its spellings, type, where the value goes,
  * its help. The parser, the help, the manual's check and completion read the same rows.
  * Long options take `_` and `-` alike and `--name=value` or `--name value`; short ones
- * `-x value`, `-xvalue`, and switches bundle. `--` ends options; what stands after it and
+ * `-x value`, `-xvalue`, `-x=value`, and switches bundle. `--` ends options; what stands after it and
  * what is no option is left in argv order. Unknown names are an error with the nearest
  * name suggested.
  */
@@ -40,7 +40,7 @@ struct ec_opt {
 	char letter;	   /* 0: none */
 	enum ec_opt_type type;
 	size_t offset; /* of the field in the options struct */
-	uint64_t min, max;
+	uint64_t min, max; /* max 0: no ceiling */
 	const char *words; /* EC_OPT_ENUM */
 	const char *value; /* how help names the value: "BYTES"; NULL for flags */
 	const char *help;

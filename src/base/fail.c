@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "base/fail.h"
+#include "base/log.h"
+
+/* The words in `what` are what people search for: the manual maps them to causes. */
+const struct ec_failure ec_failures[EC_FAIL__N] = {
+	[EC_FAIL_OPTION_UNKNOWN] =
+		{
+			"option-unknown",
+			EC_EXIT_USAGE,
+			"unknown option",
+			NULL,
+			"`ecapture COMMAND --help` lists the options",
+		},
+	[EC_FAIL_OPTION_VALUE] =
+		{
+			"option-value",
+			EC_EXIT_USAGE,
+			"bad value",
+			NULL,
+			"`ecapture COMMAND --help` says what the option takes",
+		},
+	[EC_FAIL_COMMAND_UNKNOWN] =
+		{
+			"command-unknown",
+			EC_EXIT_USAGE,
+			"unknown command",
+			NULL,
+			"`ecapture --help` lists the commands",
+		},
+	[EC_FAIL_OUTPUT_TWICE] =
+		{
+			"output-twice",
+			EC_EXIT_USAGE,
+			"two outputs to one file",
+			"they would overwrite each other",
+			"give each output a file of its own",
+		},
+	[EC_FAIL_USER_UNKNOWN] =
+		{
+			"user-unknown",
+			EC_EXIT_USAGE,
+			"no such user",
+			NULL,
+			"give a user id, or a name that `getent passwd` knows",
+		},
+	[EC_FAIL_KERNEL_OLD] =
+		{
+			"kernel-old",
+			EC_EXIT_HOST,
+			"kernel version is too low",
+			"capturing needs Linux 4.18 on x86_64, 5.5 on aarch64",
+			"boot a newer kernel; `ecapture read` works on any",
+		},
+	[EC_FAIL_RIGHTS] =
+		{
+			"rights",
+			EC_EXIT_HOST,
+			"Operation not permitted",
+			NULL,
+			"run as root, or grant what is missing; `ecapture doctor` lists it",
+		},
+	[EC_FAIL_BPF_LOAD] =
+		{
+			"bpf-load",
+			EC_EXIT_HOST,
+			"failed to load BPF program",
+			NULL,
+			"run as root; `ecapture doctor` shows what this kernel and these rights allow",
+		},
+	[EC_FAIL_ATTACH] =
+		{
+			"attach",
+			EC_EXIT_HOST,
+			"cannot attach",
+			NULL,
+			"`ecapture doctor` shows what this kernel allows; is tracing locked down?",
+		},
+	[EC_FAIL_TARGET_MISSING] =
+		{
+			"target-missing",
+			EC_EXIT_TARGET,
+			"no such file",
+			NULL,
+			"check the path; inside a container it is /proc/PID/root/PATH",
+		},
+	[EC_FAIL_TARGET_DIR] =
+		{
+			"target-directory",
+			EC_EXIT_TARGET,
+			"is a directory",
+			"a library or a program is needed",
+			"name the file itself",
+		},
+	[EC_FAIL_TARGET_NOT_ELF] =
+		{
+			"target-not-elf",
+			EC_EXIT_TARGET,
+			"is no ELF file",
+			"only programs and shared libraries can be probed",
+			"name the program or library, not a script or linker script",
+		},
+	[EC_FAIL_TARGET_DAMAGED] =
+		{
+			"target-damaged",
+			EC_EXIT_TARGET,
+			"is truncated or damaged",
+			NULL,
+			"install the file again; `readelf -a FILE` shows where it breaks",
+		},
+	[EC_FAIL_TARGET_ARCH] =
+		{
+			"target-arch",
+			EC_EXIT_TARGET,
+			"is for another architecture",
+			"probes work on this machine's code only",
+			"name the file that this machine runs",
+		},
+	[EC_FAIL_TARGET_UNKNOWN] =
+		{
+			"target-unknown",
+			EC_EXIT_TARGET,
+			"holds nothing that we can probe",
+			NULL,
+			"name the file that holds the TLS code: `ecapture targets` lists what runs here",
+		},
+	[EC_FAIL_TARGET_NONE] =
+		{
+			"target-none",
+			EC_EXIT_TARGET,
+			"couldn't find bpf bytecode file",
+			"no library that we can probe was found",
+			"name one, as in `ecapture tls --libssl PATH`",
+		},
+	[EC_FAIL_PROCESS_MISSING] =
+		{
+			"process-missing",
+			EC_EXIT_TARGET,
+			"no such process",
+			NULL,
+			"check the number with `ps`; pids are those of ecapture's own namespace",
+		},
+	[EC_FAIL_COMMAND_RUN] =
+		{
+			"command-run",
+			EC_EXIT_RUNTIME,
+			"cannot run the command",
+			NULL,
+			"check the name after `--`, PATH and the file's mode",
+		},
+	[EC_FAIL_OUTPUT_OPEN] =
+		{
+			"output-open",
+			EC_EXIT_RUNTIME,
+			"cannot open the output",
+			NULL,
+			"check that the folder exists and may be written",
+		},
+	[EC_FAIL_OUTPUT_WRITE] =
+		{
+			"output-write",
+			EC_EXIT_RUNTIME,
+			"cannot write the output",
+			NULL,
+			"make room or choose another place; what was written before is whole",
+		},
+	[EC_FAIL_RECORDING] =
+		{
+			"recording",
+			EC_EXIT_TARGET,
+			"is no recording, or damaged",
+			NULL,
+			"name a file that --record wrote",
+		},
+	[EC_FAIL_LOST] =
+		{
+			"lost",
+			EC_EXIT_LOST,
+			"data was lost",
+			"--strict makes that an error",
+			"raise --mapsize, narrow the filters or set --truncate_size",
+		},
+	[EC_FAIL_INTERNAL] =
+		{
+			"internal",
+			EC_EXIT_RUNTIME,
+			"a part of ecapture ended",
+			NULL,
+			"run again with --log-level=debug and report what it says",
+		},
+};
+
+int ec_fail(enum ec_fail_id id, const char *subject, const char *detail)
+{
+	const struct ec_failure *f;
+
+	if ((unsigned int)id >= EC_FAIL__N)
+		id = EC_FAIL_INTERNAL;
+	f = &ec_failures[id];
+	if (!detail)
+		detail = f->why;
+	ec_error("%s%s%s%s%s; %s", subject ?: "", subject ? ": " : "", f->what,
+		 detail ? ": " : "", detail ?: "", f->todo);
+	return f->exit;
+}

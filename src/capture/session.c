@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "capture/session.h"
+#include "capture/attach.h"
+#include "base/log.h"
+#include "base/util.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define MODULES_MAX 32
+#define LOOKUPS_MAX 2
+
+struct ec_session {
+	struct bpf_object *host;
+	struct bpf_object *module[MODULES_MAX];
+	unsigned int nmodules;
+	struct ec_config config;
+	struct ec_features features;
+	bool floor, multi;
+	struct ec_shared *shared;
+	struct ec_counts *counts;
+	size_t counts_bytes;
+	uint64_t ring_bytes;
+	struct ring_buffer *asks;
+	bool asked;
+	uint32_t next_target;
+	struct ec_links links; /* probes */
+	struct bpf_link *process_links[3];
+	struct bpf_link *lookup[LOOKUPS_MAX];
+};
+
+static int map_fd(const struct ec_session *s, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(s->host, name);
+}
+
+/* libbpf's own words, only when something fails. */
+static char last_print[512];
+static int on_libbpf_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[512];
+	int n = vsnprintf(line, sizeof(line), fmt, ap);
+
+	while (n > 0 && n < (int)sizeof(line) && line[n - 1] == '\n')
+		line[--n] = 0;
+	if (level == LIBBPF_WARN)
+		snprintf(last_print, sizeof(last_print), "%.500s", line);
+	if (level != LIBBPF_DEBUG)
+		ec_debug("%s", line);
+	return n;
+}
+
+/* Power of two of pages, as the ring buffer wants it (kernel/bpf/ringbuf.c). */
+static uint64_t ring_round(uint64_t bytes)
+{
+	uint64_t n = sysconf(_SC_PAGESIZE);
+
+	while (n < bytes && n < 1ull << 31)
+		n <<= 1;
+	return n;
+}
+
+/* Is this program wanted on this kernel and by these options? */
+static bool program_wanted(const struct ec_session *s, const char *name)
+{
+	if (!strcmp(name, "ec_sock_send") || !strcmp(name, "ec_sock_recv"))
+		return s->features.sock_events;
+	return true;
+}
+
+static int object_prepare(struct ec_session *s, struct bpf_object *o)
+{
+	struct bpf_program *p;
+	struct bpf_map *m;
+
+	bpf_object__for_each_program(p, o)
+	{
+		if (!program_wanted(s, bpf_program__name(p)))
+			bpf_program__set_autoload(p, false);
+		if (bpf_program__type(p) == BPF_PROG_TYPE_KPROBE && s->multi)
+			bpf_program__set_expected_attach_type(p, EC_ATTACH_UPROBE_MULTI);
+	}
+	bpf_object__for_each_map(m, o)
+	{
+		int err;
+
+		if (o == s->host) {
+			if (!strcmp(bpf_map__name(m), "ec_ring"))
+				bpf_map__set_max_entries(m, s->ring_bytes);
+			continue;
+		}
+		/* .rodata and the like stay the object's own */
+		if (map_fd(s, bpf_map__name(m)) < 0)
+			continue;
+		err = bpf_map__reuse_fd(m, map_fd(s, bpf_map__name(m)));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int object_load(struct ec_session *s, const struct ec_blob *b, const char *name,
+		       struct bpf_object **out)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
+	struct bpf_object *o;
+	int err;
+
+	o = bpf_object__open_mem(b->start, b->end - b->start, &opts);
+	if (!o)
+		return -errno;
+	*out = o; /* before anything fails: ec_session_free() closes it */
+	err = object_prepare(s, o);
+	return err ? err : bpf_object__load(o);
+}
+
+static int memory_map(struct ec_session *s)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	s->counts_bytes =
+		(EC_CPUS_MAX * sizeof(struct ec_counts) + page - 1) & ~(page - 1);
+	s->shared = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 map_fd(s, "ec_shared"), 0);
+	if (s->shared == MAP_FAILED) {
+		s->shared = NULL;
+		return -errno;
+	}
+	s->counts = mmap(NULL, s->counts_bytes, PROT_READ, MAP_SHARED,
+			 map_fd(s, "ec_counts"), 0);
+	if (s->counts == MAP_FAILED) {
+		s->counts = NULL;
+		return -errno;
+	}
+	return 0;
+}
+
+static int on_ask(void *ctx, void *data, size_t n)
+{
+	struct ec_session *s = ctx;
+	const struct ec_ask *a = data;
+
+	if (n >= sizeof(*a) && a->kind == EC_ASK_ADDRS)
+		s->asked = true;
+	return 0;
+}
+
+static int config_write(struct ec_session *s)
+{
+	uint32_t zero = 0;
+
+	return bpf_map_update_elem(map_fd(s, "ec_config"), &zero, &s->config, BPF_ANY);
+}
+
+static int open_steps(struct ec_session *s, const struct ec_session_opts *o, char *why)
+{
+	int err;
+
+	snprintf(why, 160, "programs for processes and sockets");
+	err = object_load(s, &ec_host_bpf[o->shape], "ec_host", &s->host);
+	for (unsigned int i = 0; !err && i < ec_modules_count && i < MODULES_MAX; i++) {
+		snprintf(why, 160, "programs of module %s", ec_modules[i].module->name);
+		s->nmodules = i + 1;
+		err = object_load(s, &ec_modules[i].bpf[o->shape],
+				  ec_modules[i].module->name, &s->module[i]);
+	}
+	if (err) {
+		size_t n = strlen(why);
+
+		if (last_print[0])
+			snprintf(why + n, 160 - n, ": %.100s", last_print);
+		return err;
+	}
+	snprintf(why, 160, "shared memory");
+	err = memory_map(s);
+	if (!err)
+		err = config_write(s);
+	if (err)
+		return err;
+	s->asks = ring_buffer__new(map_fd(s, "ec_asks"), on_ask, s, NULL);
+	return s->asks ? 0 : -errno;
+}
+
+int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
+		    char why[160])
+{
+	struct ec_session *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	libbpf_set_print(on_libbpf_print);
+	s->config = *o->config;
+	s->features = *o->features;
+	s->floor = o->floor;
+	s->multi = o->features->uprobe_multi && !o->perf;
+	s->ring_bytes = ring_round(o->ring_bytes);
+	s->config.wake = EC_MIN(s->ring_bytes / 4, 256u << 10);
+	s->next_target = 1;
+	err = open_steps(s, o, why);
+	if (err) {
+		ec_session_free(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+int ec_session_ring_fd(const struct ec_session *s)
+{
+	return map_fd(s, "ec_ring");
+}
+
+uint64_t ec_session_ring_bytes(const struct ec_session *s)
+{
+	return s->ring_bytes;
+}
+
+struct ec_shared *ec_session_shared(const struct ec_session *s)
+{
+	return s->shared;
+}
+
+const struct ec_counts *ec_session_counts(const struct ec_session *s)
+{
+	return s->counts;
+}
+
+int ec_session_pid_add(struct ec_session *s, pid_t pid)
+{
+	uint32_t key = pid, one = 1;
+
+	return bpf_map_update_elem(map_fd(s, "ec_pids"), &key, &one, BPF_ANY);
+}
+
+int ec_session_pid_del(struct ec_session *s, pid_t pid)
+{
+	uint32_t key = pid;
+
+	return bpf_map_delete_elem(map_fd(s, "ec_pids"), &key);
+}
+
+bool ec_session_pids_left(const struct ec_session *s)
+{
+	uint32_t key;
+
+	return !bpf_map_get_next_key(map_fd(s, "ec_pids"), NULL, &key);
+}
+
+int ec_session_uid_add(struct ec_session *s, uid_t uid)
+{
+	uint32_t key = uid, one = 1;
+
+	return bpf_map_update_elem(map_fd(s, "ec_uids"), &key, &one, BPF_ANY);
+}
+
+static struct bpf_link *raw_attach(struct ec_session *s, const char *program)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(s->host, program);
+	struct bpf_link *l;
+
+	if (!p || bpf_program__fd(p) < 0) {
+		errno = ENOENT;
+		return NULL;
+	}
+	l = bpf_program__attach(p);
+	return l;
+}
+
+int ec_session_host(struct ec_session *s)
+{
+	static const char *const names[] = {"ec_fork", "ec_exec", "ec_exit"};
+
+	for (size_t i = 0; i < EC_ARRAY_SIZE(names); i++) {
+		s->process_links[i] = raw_attach(s, names[i]);
+		if (!s->process_links[i])
+			return -errno;
+	}
+	return 0;
+}
+
+int ec_session_lookup(struct ec_session *s, bool on)
+{
+	bool sock = s->features.sock_events && s->config.ways & 1u << EC_HOW_SOCK;
+	bool call = !sock && s->config.ways & 1u << EC_HOW_SYSCALL;
+
+	if (!on) {
+		for (size_t i = 0; i < LOOKUPS_MAX; i++) {
+			bpf_link__destroy(s->lookup[i]);
+			s->lookup[i] = NULL;
+		}
+		return 0;
+	}
+	if (s->lookup[0])
+		return 0;
+	if (sock) {
+		s->lookup[0] = raw_attach(s, "ec_sock_send");
+		s->lookup[1] = raw_attach(s, "ec_sock_recv");
+	} else if (call) {
+		s->lookup[0] = raw_attach(s, "ec_sys_enter");
+	} else {
+		return 0;
+	}
+	return s->lookup[0] ? 0 : -errno;
+}
+
+bool ec_session_lookup_on(const struct ec_session *s)
+{
+	return s->lookup[0];
+}
+
+int ec_session_asks_fd(const struct ec_session *s)
+{
+	return ring_buffer__epoll_fd(s->asks);
+}
+
+bool ec_session_asks(struct ec_session *s)
+{
+	s->asked = false;
+	ring_buffer__consume(s->asks);
+	return s->asked;
+}
+
+static int program_fd(struct ec_session *s, unsigned int module,
+		      const struct ec_point *pt)
+{
+	struct bpf_object *o = s->module[module];
+	const char *name = ec_modules[module].module->progs[pt->prog];
+	struct bpf_program *p;
+
+	if (s->floor) {
+		o = s->host;
+		name = pt->is_return ? "ec_floor_out" : "ec_floor_in";
+	}
+	p = bpf_object__find_program_by_name(o, name);
+	return p ? bpf_program__fd(p) : -ENOENT;
+}
+
+static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
+			 unsigned int module, const struct ec_plan *plan, uint32_t id,
+			 pid_t pid)
+{
+	for (uint32_t i = 0; i < plan->npoints; i++) {
+		const struct ec_point *pt = &plan->points[i];
+		struct ec_attach_point a = {
+			.program = program_fd(s, module, pt),
+			.fd = fd,
+			.offset = pt->offset,
+			.cookie = EC_COOKIE(id, pt->shape),
+			.is_return = pt->is_return,
+			.pid = pid,
+		};
+		int err;
+
+		if (a.program < 0)
+			return a.program;
+		err = s->multi ? ec_attach_multi(links, &a)
+			       : ec_attach_perf(links, &a, &s->features);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
+		      const struct ec_plan *plan, const pid_t *pids, size_t npids,
+		      uint32_t *target, unsigned int *probes)
+{
+	bool bind = npids && (!s->multi || s->features.multi_pid);
+	struct ec_target params = plan->params;
+	struct ec_links links = {0};
+	uint32_t id = s->next_target;
+	int err = 0;
+
+	if (id >= EC_TARGETS_MAX)
+		return -ENOSPC;
+	params.module = module;
+	if (bpf_map_update_elem(map_fd(s, "ec_targets"), &id, &params, BPF_ANY))
+		return -errno;
+	if (!bind)
+		err = attach_points(s, &links, fd, module, plan, id, 0);
+	for (size_t i = 0; bind && !err && i < npids; i++)
+		err = attach_points(s, &links, fd, module, plan, id, pids[i]);
+	if (err) {
+		ec_links_close(&links);
+		return err;
+	}
+	*probes = links.n;
+	*target = id;
+	s->next_target++;
+	return ec_links_take(&s->links, &links);
+}
+
+void ec_session_stop(struct ec_session *s)
+{
+	struct timespec settle = {0, 5000000};
+
+	s->config.stop = 1;
+	config_write(s);
+	/*
+	 * A program that had passed its look at `stop` is done in microseconds unless its
+	 * thread was preempted; give it the time to be scheduled again.
+	 */
+	nanosleep(&settle, NULL);
+}
+
+void ec_session_each_conn(struct ec_session *s, ec_session_conn_fn *fn, void *ctx)
+{
+	int fd = map_fd(s, "ec_conns");
+	struct ec_conn_key key, next;
+	struct ec_conn c;
+	bool first = true;
+
+	/* Bounded: the table is LRU, a key that went while we looked starts it anew. */
+	for (int i = 0; i < 4 * EC_CONNS_MAX; i++) {
+		if (bpf_map_get_next_key(fd, first ? NULL : &key, &next))
+			break;
+		first = false;
+		key = next;
+		if (!bpf_map_lookup_elem(fd, &key, &c))
+			fn(ctx, &key, &c);
+	}
+}
+
+void ec_session_free(struct ec_session *s)
+{
+	if (!s)
+		return;
+	ec_session_lookup(s, false);
+	for (size_t i = 0; i < EC_ARRAY_SIZE(s->process_links); i++)
+		bpf_link__destroy(s->process_links[i]);
+	ec_links_close(&s->links);
+	ring_buffer__free(s->asks);
+	if (s->shared)
+		munmap(s->shared, sysconf(_SC_PAGESIZE));
+	if (s->counts)
+		munmap(s->counts, s->counts_bytes);
+	for (unsigned int i = 0; i < s->nmodules; i++)
+		bpf_object__close(s->module[i]);
+	bpf_object__close(s->host);
+	free(s);
+}

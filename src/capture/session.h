@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Life of the BPF objects, in the attacher: open → attach → … → stop → free. Everything
+ * that is attached hangs on descriptors of the calling process and goes with it.
+ */
+#ifndef EC_CAPTURE_SESSION_H
+#define EC_CAPTURE_SESSION_H
+
+#include "host/features.h"
+#include "modules/module.h"
+#include <sys/types.h>
+
+struct ec_session;
+
+struct ec_session_opts {
+	const struct ec_features *features;
+	const struct ec_config *config; /* copied */
+	enum ec_bpf_shape shape;
+	uint64_t ring_bytes; /* rounded up to a power of two of pages */
+	bool floor;	     /* attach empty programs (make bench) */
+	bool perf;	     /* perf-event probes even where uprobe_multi is there */
+};
+
+/* Loads all objects. 0 or -errno; `why` gets the failing step. */
+int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
+		    char why[160]);
+int ec_session_ring_fd(const struct ec_session *s);
+uint64_t ec_session_ring_bytes(const struct ec_session *s);
+/* Shared memory with the programs; valid until ec_session_free(), also in children. */
+struct ec_shared *ec_session_shared(const struct ec_session *s);
+const struct ec_counts *ec_session_counts(const struct ec_session *s);
+
+int ec_session_pid_add(struct ec_session *s, pid_t pid);
+int ec_session_pid_del(struct ec_session *s, pid_t pid);
+bool ec_session_pids_left(const struct ec_session *s);
+int ec_session_uid_add(struct ec_session *s, uid_t uid);
+
+/* Programs for fork, exec and exit. 0 or -errno */
+int ec_session_host(struct ec_session *s);
+/*
+ * The host-wide look-up of addresses, on or off. Which: the sock tracepoints, or the
+ * system call's below 6.3 or when `ways` leaves those out. 0 or -errno
+ */
+int ec_session_lookup(struct ec_session *s, bool on);
+bool ec_session_lookup_on(const struct ec_session *s);
+/* Readable when programs ask for something; ec_session_asks() takes all and tells
+ * whether addresses are wanted. */
+int ec_session_asks_fd(const struct ec_session *s);
+bool ec_session_asks(struct ec_session *s);
+
+/*
+ * Probes a file by its plan. pids: only these (bound by the kernel where it can), n = 0:
+ * every process. `fd` stays the caller's. 0 with *target and *probes; -ENOSPC; -errno.
+ * On failure nothing of it stays attached.
+ */
+int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
+		      const struct ec_plan *plan, const pid_t *pids, size_t npids,
+		      uint32_t *target, unsigned int *probes);
+
+/* Programs return at once from now on; what they had begun is in the ring on return. */
+void ec_session_stop(struct ec_session *s);
+typedef void ec_session_conn_fn(void *ctx, const struct ec_conn_key *key,
+				const struct ec_conn *c);
+/* Every connection still in the table. */
+void ec_session_each_conn(struct ec_session *s, ec_session_conn_fn *fn, void *ctx);
+void ec_session_free(struct ec_session *s);
+
+#endif

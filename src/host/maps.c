@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /proc/PID/maps and the files behind it: proc_pid_maps(5), proc_pid_map_files(5). */
+#include "host/proc.h"
+#include "base/util.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define DELETED	    " (deleted)"
+#define BUF_BYTES   (16u << 10) /* the kernel gives a page at a time; a line is shorter */
+#define PF_KTHREAD  0x00200000u /* include/linux/sched.h, shown in the stat file */
+#define EXEC_COLUMN 2		/* in "r-xp" */
+
+static bool get_hex(const char **p, const char *end, char stop, uint64_t *v)
+{
+	const char *s = *p;
+	uint64_t n = 0;
+
+	for (; s < end && *s != stop; s++) {
+		unsigned int d = (unsigned char)*s;
+
+		if (d - '0' <= 9)
+			d -= '0';
+		else if (d - 'a' <= 5)
+			d -= 'a' - 10;
+		else
+			return false;
+		if (n >> 60)
+			return false;
+		n = n << 4 | d;
+	}
+	if (s == end || s == *p)
+		return false;
+	*p = s + 1;
+	*v = n;
+	return true;
+}
+
+static bool get_dec(const char **p, const char *end, uint64_t *v)
+{
+	const char *s = *p;
+	uint64_t n = 0;
+
+	for (; s < end && *s >= '0' && *s <= '9'; s++) {
+		if (n > UINT64_MAX / 10 - 1)
+			return false;
+		n = n * 10 + (uint64_t)(*s - '0');
+	}
+	if (s == *p)
+		return false;
+	*p = s;
+	*v = n;
+	return true;
+}
+
+/*
+ * One line without its newline, which becomes a NUL here. True if it is an executable
+ * mapping of a file: "7f0-7f1 r-xp 00001000 08:01 1234        /usr/lib/libssl.so.3".
+ */
+static bool parse_line(char *line, char *end, struct ec_mapping *m)
+{
+	const char *p = memchr(line, ' ', (size_t)(end - line));
+	const size_t cut = strlen(DELETED);
+	uint64_t major, minor;
+	char *path;
+
+	/* Most lines end here: not executable, or nothing behind that is a path. */
+	if (!p || end - p < 6 || p[1 + EXEC_COLUMN] != 'x')
+		return false;
+	path = memchr(p, '/', (size_t)(end - p));
+	if (!path)
+		return false;
+	p = line;
+	if (!get_hex(&p, end, '-', &m->start) || !get_hex(&p, end, ' ', &m->end))
+		return false;
+	p += 5; /* the rights; there are at least 5 more bytes, seen above */
+	if (!get_hex(&p, end, ' ', &m->offset) || !get_hex(&p, end, ':', &major) ||
+	    !get_hex(&p, end, ' ', &minor) || !get_dec(&p, end, &m->ino))
+		return false;
+	while (p < end && *p == ' ')
+		p++;
+	if (p != path || !m->ino)
+		return false;
+	m->dev = major << 32 | minor;
+	m->deleted = (size_t)(end - path) > cut && !memcmp(end - cut, DELETED, cut);
+	*(m->deleted ? end - cut : end) = 0;
+	m->path = path;
+	return true;
+}
+
+/* Hands on the whole lines in buf; what is left over moves to the front of it. */
+static int take_lines(pid_t pid, char *buf, size_t *have, ec_proc_map_fn *fn, void *ctx)
+{
+	char *p = buf, *end = buf + *have, *nl;
+	struct ec_mapping m;
+
+	while ((nl = memchr(p, '\n', (size_t)(end - p)))) {
+		int ret = parse_line(p, nl, &m) ? fn(ctx, pid, &m) : 0;
+
+		if (ret)
+			return ret;
+		p = nl + 1;
+	}
+	*have = (size_t)(end - p);
+	memmove(buf, p, *have);
+	if (*have == BUF_BYTES)
+		*have = 0; /* no line of the kernel's is that long */
+	return 0;
+}
+
+/* Kernel threads have no maps, but refuse to say so to who may not look. */
+static bool is_kernel_thread(pid_t pid)
+{
+	_ec_close_ int fd = -1;
+	unsigned int flags;
+	char buf[512];
+	const char *p;
+	ssize_t n;
+
+	snprintf(buf, sizeof(buf), "/proc/%d/stat", pid);
+	fd = open(buf, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	if (n < 0)
+		return false;
+	buf[n] = 0;
+	p = strrchr(buf, ')');
+	return p && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       flags & PF_KTHREAD;
+}
+
+static int refused(pid_t pid, int err)
+{
+	switch (err) {
+	case ENOENT:
+	case ESRCH:
+		return -ESRCH;
+	case EACCES:
+	case EPERM:
+		return is_kernel_thread(pid) ? 0 : -EACCES;
+	default:
+		return -err;
+	}
+}
+
+int ec_proc_maps(pid_t pid, ec_proc_map_fn *fn, void *ctx)
+{
+	_ec_close_ int fd = -1;
+	char buf[BUF_BYTES];
+	size_t have = 0;
+	ssize_t n;
+	int ret;
+
+	snprintf(buf, sizeof(buf), "/proc/%d/maps", pid);
+	fd = open(buf, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return refused(pid, errno);
+	while ((n = read(fd, buf + have, sizeof(buf) - have)) > 0) {
+		have += (size_t)n;
+		ret = take_lines(pid, buf, &have, fn, ctx);
+		if (ret)
+			return ret;
+	}
+	return n < 0 ? refused(pid, errno) : 0;
+}
+
+/*
+ * The maps file shows the device of the file system, fstat(2) on btrfs and overlayfs one
+ * made up for the subvolume or mount: those have major 0, and there the inode decides.
+ */
+static bool same_file(const struct stat *st, const struct ec_mapping *m)
+{
+	uint64_t dev = (uint64_t)major(st->st_dev) << 32 | minor(st->st_dev);
+
+	if (st->st_ino != m->ino)
+		return false;
+	return dev == m->dev || !major(st->st_dev) || !(m->dev >> 32);
+}
+
+/*
+ * First by O_PATH, which has no effect on a device or a pipe that somebody put in the
+ * place of the file. `m` NULL: whatever regular file is there.
+ */
+static int open_regular(const char *path, const struct ec_mapping *m)
+{
+	_ec_close_ int at = open(path, O_PATH | O_CLOEXEC);
+	char link[40];
+	struct stat st;
+	int fd;
+
+	if (at < 0 || fstat(at, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (m && !same_file(&st, m)))
+		return -ENOENT;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
+	fd = open(link, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int ec_proc_open_mapping(pid_t pid, const struct ec_mapping *m)
+{
+	char path[PATH_MAX + 32];
+	int fd, fd2;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)m->start, (unsigned long long)m->end);
+	fd = open_regular(path, NULL);
+	if (fd >= 0 || m->deleted || !m->path)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, m->path);
+	fd2 = open_regular(path, m);
+	/* What hindered the better way says more than "no such file". */
+	return fd2 == -ENOENT ? fd : fd2;
+}
