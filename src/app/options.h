@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The command line: one struct, and the tables that fill it (base/opt.h). */
+#ifndef EC_APP_OPTIONS_H
+#define EC_APP_OPTIONS_H
+
+#include "base/opt.h"
+#include "modules/module.h"
+
+enum ec_format { EC_FORMAT_TEXT, EC_FORMAT_JSON, EC_FORMAT_NONE, EC_FORMAT_UNSET };
+enum ec_color { EC_COLOR_AUTO, EC_COLOR_ALWAYS, EC_COLOR_NEVER };
+enum ec_probe_kind { EC_PROBE_AUTO, EC_PROBE_MULTI, EC_PROBE_PERF };
+enum ec_way_choice { EC_WAY_ALL, EC_WAY_SOCK, EC_WAY_FD, EC_WAY_SYSCALL };
+enum ec_shape_choice { EC_SHAPES_AUTO, EC_SHAPES_LOOP, EC_SHAPES_RING };
+
+#define EC_UNSET UINT64_MAX
+
+struct ec_options {
+	const struct ec_module *module; /* capturing commands */
+	unsigned int module_index;
+	const char *file; /* the module's file option */
+
+	struct ec_opt_list pids, uids, ports;
+	bool follow;
+	const char *comm;
+	bool hex;
+	uint64_t truncate;
+	uint64_t mapsize; /* KiB */
+	int log_level;
+	bool debug, quiet;
+	const char *logaddr;
+	const char *eventcollector;
+	int format; /* enum ec_format */
+	struct ec_opt_strs outputs;
+	uint64_t count;
+	uint64_t duration; /* ns */
+	const char *record;
+	bool strict;
+	int color;
+	uint64_t ready_fd;
+	bool help, version;
+
+	/* hidden: for tests and bench */
+	int shape, probes, ways;
+	bool floor;
+
+	const char *recording; /* read FILE */
+	char **command;	       /* -- COMMAND …, NULL-ended; NULL: none */
+};
+
+void ec_options_init(struct ec_options *o);
+/*
+ * argv[0] is the command's name. 0, or an exit code after one line on the log. Checks
+ * what can be checked without looking at the host.
+ */
+int ec_options_parse_capture(struct ec_options *o, int argc, char **argv);
+int ec_options_parse_read(struct ec_options *o, int argc, char **argv);
+/* Help on stdout: of everything (module NULL and !read), of a capturing command, of read
+ */
+void ec_options_help(const struct ec_module *m, bool read);
+/* A module by name or alias; NULL if none. */
+const struct ec_module *ec_options_module(const char *name, unsigned int *index);
+
+#endif

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * perf_event_open(2): a software event that counts nothing still brings the mapping
+ * records, and only of executable mappings unless mmap_data is set. Half a page of text
+ * for each: the kernel's record is larger than any other cost.
+ */
+#include "discover/scan.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "discover/offer.h"
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#define RING_BYTES  (128u << 10) /* a CPU; some 800 mappings */
+#define SCRATCH	    8192	 /* head + PATH_MAX + rounding, for one that wraps */
+#define CPUS_ONLINE "/sys/devices/system/cpu/online"
+#define CPUS_TOP    8192 /* NR_CPUS of the largest configuration */
+#define DELETED	    " (deleted)"
+
+struct ring {
+	int fd;
+	struct perf_event_mmap_page *page;
+};
+
+struct ec_watch {
+	struct ec_scan *scan;
+	ec_candidate_fn *fn;
+	void *ctx;
+	size_t page, bytes; /* of a ring: its head page, its data */
+	uint64_t lost;
+	size_t n;
+	struct ring *rings;
+	_Alignas(8) unsigned char scratch[SCRATCH];
+};
+
+/* PERF_RECORD_MMAP2 up to its name, include/uapi/linux/perf_event.h. */
+struct mmap2 {
+	struct perf_event_header h;
+	uint32_t pid, tid;
+	uint64_t addr, len, pgoff;
+	uint32_t maj, min;
+	uint64_t ino, generation;
+	uint32_t prot, flags;
+	char name[];
+};
+
+struct lost {
+	struct perf_event_header h;
+	uint64_t id, lost;
+};
+
+static int open_ring(struct ec_watch *w, int cpu, struct ring *r)
+{
+	struct perf_event_attr a = {
+		.size = PERF_ATTR_SIZE_VER5, /* all that we set; any kernel takes it */
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_DUMMY,
+		.mmap = 1,
+		.mmap2 = 1,
+		.watermark = 1,
+		.wakeup_watermark = 1,
+	};
+	_ec_close_ int fd =
+		syscall(SYS_perf_event_open, &a, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	void *p;
+
+	if (fd < 0)
+		return -errno;
+	p = mmap(NULL, w->page + w->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	r->fd = EC_TAKE_FD(fd);
+	r->page = p;
+	return 0;
+}
+
+static int add_cpu(struct ec_watch *w, int cpu)
+{
+	struct ring *v = reallocarray(w->rings, w->n + 1, sizeof(*v));
+	int err;
+
+	if (!v)
+		return -ENOMEM;
+	w->rings = v;
+	err = open_ring(w, cpu, &v[w->n]);
+	if (!err)
+		w->n++;
+	/* Taken away meanwhile: its processes run elsewhere. */
+	return err == -ENODEV ? 0 : err;
+}
+
+/* "0-3,8,10-11". CPUs may lack in between, so their number does not do. */
+static int each_cpu(struct ec_watch *w)
+{
+	FILE *f = fopen(CPUS_ONLINE, "re");
+	unsigned int from, to;
+	int err = 0, c = ',';
+
+	if (!f) {
+		long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+		for (int i = 0; i < n && !err; i++)
+			err = add_cpu(w, i);
+		return err;
+	}
+	while (!err && c == ',' && fscanf(f, "%5u", &from) == 1) {
+		to = from;
+		c = fgetc(f);
+		if (c == '-') {
+			if (fscanf(f, "%5u", &to) != 1)
+				break;
+			c = fgetc(f);
+		}
+		for (; from <= to && from < CPUS_TOP && !err; from++)
+			err = add_cpu(w, (int)from);
+	}
+	fclose(f);
+	return err;
+}
+
+int ec_watch_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx, struct ec_watch **out)
+{
+	struct ec_watch *w = calloc(1, sizeof(*w));
+	int err;
+
+	if (!w)
+		return -ENOMEM;
+	w->scan = s;
+	w->fn = fn;
+	w->ctx = ctx;
+	w->page = (size_t)sysconf(_SC_PAGESIZE);
+	w->bytes = EC_MAX(w->page, (size_t)RING_BYTES); /* both powers of two */
+	err = each_cpu(w);
+	if (!err && !w->n)
+		err = -ENODEV;
+	if (err) {
+		ec_watch_free(w);
+		return err;
+	}
+	*out = w;
+	return 0;
+}
+
+void ec_watch_free(struct ec_watch *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < w->n; i++) {
+		munmap(w->rings[i].page, w->page + w->bytes);
+		close(w->rings[i].fd);
+	}
+	free(w->rings);
+	free(w);
+}
+
+int ec_watch_fds(const struct ec_watch *w, int *fds, size_t max)
+{
+	for (size_t i = 0; i < w->n && i < max; i++)
+		fds[i] = w->rings[i].fd;
+	return (int)w->n;
+}
+
+uint64_t ec_watch_lost(const struct ec_watch *w)
+{
+	return w->lost;
+}
+
+/* `size` bytes are there. Names of what is no file: "//anon", "[vdso]". */
+static int see_mmap2(struct ec_watch *w, const struct mmap2 *r, size_t size)
+{
+	const size_t cut = strlen(DELETED);
+	struct ec_mapping m = {0};
+	size_t room, len;
+	char name[SCRATCH];
+
+	if (size < sizeof(*r) + 2 || !(r->prot & PROT_EXEC))
+		return 0;
+	room = EC_MIN(size - sizeof(*r), sizeof(name));
+	len = strnlen(r->name, room);
+	if (len == room || r->name[0] != '/' || r->name[1] == '/')
+		return 0;
+	memcpy(name, r->name, len + 1);
+	m.deleted = len > cut && !strcmp(name + len - cut, DELETED);
+	if (m.deleted)
+		name[len - cut] = 0;
+	m.start = r->addr;
+	m.end = r->addr + r->len;
+	m.offset = r->pgoff;
+	m.dev = (uint64_t)r->maj << 32 | r->min;
+	m.ino = r->ino;
+	m.path = name;
+	return ec_offer_mapping(w->scan, (pid_t)r->pid, &m, w->fn, w->ctx);
+}
+
+static int see_record(struct ec_watch *w, const struct perf_event_header *h)
+{
+	if (h->type == PERF_RECORD_MMAP2)
+		return see_mmap2(w, (const struct mmap2 *)h, h->size);
+	if (h->type == PERF_RECORD_LOST && h->size >= sizeof(struct lost))
+		w->lost += ((const struct lost *)h)->lost;
+	return 0;
+}
+
+/* The record at `tail` in one piece; NULL if it is longer than any that we know. */
+static const struct perf_event_header *
+in_one_piece(struct ec_watch *w, const unsigned char *data, uint64_t tail, size_t size)
+{
+	size_t at = tail & (w->bytes - 1);
+	size_t first = w->bytes - at;
+
+	if (size <= first)
+		return (const void *)(data + at);
+	if (size > sizeof(w->scratch))
+		return NULL;
+	memcpy(w->scratch, data + at, first);
+	memcpy(w->scratch + first, data, size - first);
+	return (const void *)w->scratch;
+}
+
+/*
+ * Up to the head as it is now, so that a storm of mappings on one CPU cannot keep us
+ * here. Each record is given back before the next is looked at.
+ */
+static int drain(struct ec_watch *w, struct ring *r)
+{
+	const unsigned char *data = (const unsigned char *)r->page + w->page;
+	uint64_t head = __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE);
+	uint64_t tail = r->page->data_tail;
+	int ret = 0;
+
+	while (tail < head && !ret) {
+		const struct perf_event_header *h;
+		size_t size;
+
+		/* Records are multiples of 8 bytes: a header never wraps. */
+		h = (const void *)(data + (tail & (w->bytes - 1)));
+		size = h->size;
+		if (size < sizeof(*h) || size > head - tail) {
+			w->lost++;
+			tail = head;
+		} else {
+			h = in_one_piece(w, data, tail, size);
+			if (h)
+				ret = see_record(w, h);
+			else
+				w->lost++;
+			tail += size;
+		}
+		__atomic_store_n(&r->page->data_tail, tail, __ATOMIC_RELEASE);
+	}
+	return ret;
+}
+
+int ec_watch_read(struct ec_watch *w)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < w->n && !ret; i++)
+		ret = drain(w, &w->rings[i]);
+	return ret;
+}
