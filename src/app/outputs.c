@@ -87,8 +87,8 @@ static int split(const char *spec, const struct ec_sink_ops **ops, const char **
 
 static int add_named(struct ec_outputs *out, const struct ec_options *o, const char *spec)
 {
-	const struct ec_sink_ops *ops;
-	const char *path;
+	const struct ec_sink_ops *ops = NULL;
+	const char *path = NULL;
 	int rc = split(spec, &ops, &path);
 	int fd;
 

@@ -255,8 +255,8 @@ void ec_pipeline_log(const struct ec_pipeline *p)
 		a.cut);
 	for (int i = 1; i < EC_LOSS__N; i++)
 		if (a.lost[i].bytes || a.lost[i].records)
-			ec_warn("lost: %" PRIu64 " bytes, %" PRIu64 " records: %s",
-				a.lost[i].bytes, a.lost[i].records, ec_loss_text(i));
+			ec_warn("lost: %llu bytes, %llu records: %s", a.lost[i].bytes,
+				a.lost[i].records, ec_loss_text(i));
 	if (a.lost[EC_LOSS_RING].records)
 		ec_warn("a larger --mapsize, --pid or --truncate_size lose less");
 }

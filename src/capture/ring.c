@@ -48,6 +48,11 @@ void ec_ring_set(struct ec_ring *r, ec_ring_fn *fn, void *ctx)
 	r->ctx = ctx;
 }
 
+int ec_ring_fd(const struct ec_ring *r)
+{
+	return ring_buffer__epoll_fd(r->rb);
+}
+
 int ec_ring_consume(struct ec_ring *r)
 {
 	return ring_buffer__consume(r->rb);

@@ -17,6 +17,7 @@ typedef void ec_ring_fn(void *ctx, const void *rec, size_t n);
 int ec_ring_new(int map_fd, struct ec_shared *shared, ec_ring_fn *fn, void *ctx,
 		struct ec_ring **out);
 void ec_ring_set(struct ec_ring *r, ec_ring_fn *fn, void *ctx);
+int ec_ring_fd(const struct ec_ring *r); /* a child that uses it must keep it open */
 /* All that is there; how many, or -errno. */
 int ec_ring_consume(struct ec_ring *r);
 /*

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define CONF_DEPTH 8 /* of includes in each other */
+#define CONF_DEPTH 8   /* of includes in each other */
+#define CONF_FILES 256 /* in all: a file may include its own folder */
 
 #if defined(__aarch64__)
 #define TRIPLE "aarch64-linux-gnu"
@@ -53,7 +54,7 @@ void ec_libpath_free(struct ec_libpath *l)
 {
 	for (unsigned int i = 0; i < l->n; i++)
 		free(l->dirs[i].path);
-	l->n = 0;
+	l->n = l->files = 0;
 }
 
 static int read_conf(struct ec_libpath *l, const char *path, int depth);
@@ -108,13 +109,14 @@ static int conf_line(struct ec_libpath *l, const char *conf, char *line, int dep
 
 static int read_conf(struct ec_libpath *l, const char *path, int depth)
 {
-	FILE *f = fopen(path, "re");
+	FILE *f = l->files < CONF_FILES ? fopen(path, "re") : NULL;
 	_ec_free_ char *line = NULL;
 	size_t cap = 0;
 	int err = 0;
 
 	if (!f)
 		return 0;
+	l->files++;
 	while (!err && getline(&line, &cap, f) >= 0)
 		err = conf_line(l, path, line, depth);
 	fclose(f);

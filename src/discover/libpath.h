@@ -9,6 +9,7 @@
 
 struct ec_libpath {
 	unsigned int n;
+	unsigned int files; /* read: includes may go in circles */
 	struct {
 		char *path;
 		dev_t dev;

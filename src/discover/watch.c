@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * perf_event_open(2): a software event that counts nothing still brings the mapping
- * records, and only of executable mappings unless mmap_data is set. Half a page of text
- * for each: the kernel's record is larger than any other cost.
+ * records, and only those of executable mappings unless mmap_data is set. The kernel has
+ * checked what it writes there, but the names in it are anybody's.
  */
 #include "discover/scan.h"
 #include "base/log.h"

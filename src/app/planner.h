@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The planner process: gets descriptors of target files, answers with plans. Hostile
+ * bytes, no rights; a crash or a time-out costs the file at hand. */
+#ifndef EC_APP_PLANNER_H
+#define EC_APP_PLANNER_H
+
+#include "privsep/child.h"
+
+#define EC_PLANNER_MEMORY (4ull << 30) /* address space, bytes: files are mapped */
+#define EC_PLANNER_TIME	  10	       /* seconds a file may take */
+
+int ec_planner_spawn(struct ec_child *out);
+
+#endif
