@@ -33,6 +33,8 @@ struct worker {
 	uint64_t stalls;
 	bool ticking;
 	bool stopping; /* nothing more comes but what is in ring and queue */
+	bool drained;  /* told so */
+	bool ended;    /* the attacher has no more to say */
 	bool orphan;   /* the attacher is gone */
 	bool told_broken, told_enough;
 	char *body;
@@ -158,7 +160,7 @@ static void on_message(void *ctx, uint32_t events)
 		return;
 	if (err) {
 		/* killed: probes are gone with it; what is in the ring is still ours */
-		w->orphan = w->stopping = true;
+		w->orphan = w->stopping = w->ended = true;
 		ec_drain_finish(w->drain);
 		return;
 	}
@@ -185,6 +187,9 @@ static void on_message(void *ctx, uint32_t events)
 	case EC_MSG_STOP:
 		w->stopping = true;
 		ec_drain_finish(w->drain);
+		break;
+	case EC_MSG_END:
+		w->ended = true;
 		break;
 	default:
 		break;
@@ -229,7 +234,11 @@ static int run(struct worker *w)
 			ec_loop_once(w->loop, 0);
 			continue;
 		}
-		if (w->stopping && done)
+		if (w->stopping && done && !w->drained) {
+			w->drained = true;
+			send_up(w, EC_MSG_DRAINED, 0, 0, NULL, 0);
+		}
+		if (w->drained && (w->ended || w->orphan))
 			return finish(w);
 		ec_pipeline_idle(w->pipeline);
 		report(w);

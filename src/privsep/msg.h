@@ -22,12 +22,14 @@ enum ec_msg_type {
 	EC_MSG_FLUSH,	 /* flush files (SIGUSR2) */
 	EC_MSG_REOPEN,	 /* arg: index of the output; its new descriptor comes along */
 	EC_MSG_LOG,	 /* the run log's new descriptor comes along */
-	EC_MSG_STOP,	 /* everything is detached: drain, close, answer EC_MSG_DONE */
+	EC_MSG_STOP,	 /* no more records: drain, answer EC_MSG_DRAINED */
+	EC_MSG_END,	 /* last words were EC_MSG_RECORDs: close, answer EC_MSG_DONE */
 	/* worker → attacher */
-	EC_MSG_UP,     /* worker runs without rights */
-	EC_MSG_ENOUGH, /* -c COUNT is reached: stop */
-	EC_MSG_BROKEN, /* an output cannot be written; err; stop (-EPIPE: quietly) */
-	EC_MSG_DONE,   /* arg: exit code; body: struct ec_account */
+	EC_MSG_UP,	/* worker runs without rights */
+	EC_MSG_ENOUGH,	/* -c COUNT is reached: stop */
+	EC_MSG_BROKEN,	/* an output cannot be written; err; stop (-EPIPE: quietly) */
+	EC_MSG_DRAINED, /* the ring is empty: tell where connections stand */
+	EC_MSG_DONE,	/* arg: exit code; body: struct ec_account */
 	EC_MSG__N,
 };
 

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "app/prepare.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "host/koffs.h"
+#include "host/proc.h"
+#include "host/rights.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+
+#define DESCENDANTS_MAX 4096
+
+static int check_kernel(uint32_t *version)
+{
+	struct utsname u;
+	char detail[160];
+
+	uname(&u);
+	*version = ec_features_version(u.release);
+	if (*version >= ec_features_oldest())
+		return 0;
+	snprintf(detail, sizeof(detail), "this is %.64s, %u.%u is needed", u.release,
+		 ec_features_oldest() >> 16, ec_features_oldest() >> 8 & 0xff);
+	return ec_fail(EC_FAIL_KERNEL_OLD, u.machine, detail);
+}
+
+static int check_pids(const struct ec_options *o)
+{
+	for (size_t i = 0; i < o->pids.n; i++) {
+		char name[24];
+
+		if (ec_proc_exists(o->pids.v[i]))
+			continue;
+		snprintf(name, sizeof(name), "%llu", (unsigned long long)o->pids.v[i]);
+		return ec_fail(EC_FAIL_PROCESS_MISSING, name, NULL);
+	}
+	return 0;
+}
+
+/* A named file is looked at before anything else: its own message is the clearest. */
+int ec_prepare_host(const struct ec_options *o, struct ec_features *f)
+{
+	struct ec_rights rights;
+	char detail[200];
+	uint32_t version;
+	int rc = check_pids(o);
+
+	if (!rc)
+		rc = check_kernel(&version);
+	if (rc)
+		return rc;
+	ec_rights_get(&rights);
+	/* first for what every way needs, then for the way that this kernel has */
+	if (ec_rights_missing(&rights, version, true, detail, sizeof(detail)))
+		return ec_fail(EC_FAIL_RIGHTS, "bpf", detail);
+	if (ec_features_probe(f))
+		return ec_fail(EC_FAIL_RIGHTS, "bpf", strerror(EPERM));
+	if (ec_rights_missing(&rights, version, f->uprobe_multi, detail, sizeof(detail)))
+		return ec_fail(EC_FAIL_RIGHTS, "perf_event_open", detail);
+	if (!f->ringbuf)
+		return ec_fail(EC_FAIL_KERNEL_OLD, "BPF ring buffer",
+			       "it came with kernel 5.8; the older transport is not "
+			       "built yet");
+	return 0;
+}
+
+/* Many probes are many descriptors; below 5.11 maps count as locked memory. Refusal is no
+ * failure: what comes after says what it lacks. */
+static void limits_raise(void)
+{
+	struct rlimit r;
+
+	if (!getrlimit(RLIMIT_NOFILE, &r) && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+	r.rlim_cur = r.rlim_max = RLIM_INFINITY;
+	setrlimit(RLIMIT_MEMLOCK, &r);
+}
+
+static uint32_t ways_of(const struct ec_options *o)
+{
+	switch (o->ways) {
+	case EC_WAY_SOCK:
+		return 1u << EC_HOW_SOCK;
+	case EC_WAY_FD:
+		return 1u << EC_HOW_FD;
+	case EC_WAY_SYSCALL:
+		return 1u << EC_HOW_SYSCALL;
+	default:
+		return ~0u;
+	}
+}
+
+static void config_fill(const struct ec_options *o, struct ec_config *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->truncate = o->truncate;
+	c->ways = ways_of(o);
+	if (o->pids.n || o->command)
+		c->filters |= EC_FILTER_PID;
+	if (o->follow || o->command)
+		c->filters |= EC_FILTER_FOLLOW;
+	if (o->uids.given)
+		c->filters |= EC_FILTER_UID;
+	if (o->comm) {
+		c->filters |= EC_FILTER_COMM;
+		snprintf(c->comm, sizeof(c->comm), "%s", o->comm);
+	}
+	if (o->ports.n)
+		c->filters |= EC_FILTER_PORT;
+	c->nports = o->ports.n;
+	for (size_t i = 0; i < o->ports.n && i < EC_PORTS_MAX; i++)
+		c->ports[i] = o->ports.v[i];
+	if (ec_koffs_from_btf(&c->koffs, NULL))
+		ec_warn("no kernel BTF: connections are shown without addresses");
+}
+
+static enum ec_bpf_shape shape_of(const struct ec_options *o, const struct ec_features *f)
+{
+	if (o->shape == EC_SHAPES_RING)
+		return EC_BPF_RING;
+	return f->loop || o->shape == EC_SHAPES_LOOP ? EC_BPF_LOOP : EC_BPF_RING;
+}
+
+int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
+		       struct ec_session **out)
+{
+	struct ec_config config;
+	struct ec_session_opts so = {
+		.features = f,
+		.config = &config,
+		.shape = shape_of(o, f),
+		.ring_bytes = o->mapsize << 10,
+		.floor = o->floor,
+		.perf = o->probes == EC_PROBE_PERF,
+	};
+	char why[160] = "";
+	char detail[256];
+	int err;
+
+	limits_raise();
+	config_fill(o, &config);
+	err = ec_session_open(&so, out, why);
+	if (err) {
+		snprintf(detail, sizeof(detail), "%s: %.80s", strerror(-err), why);
+		return ec_fail(EC_FAIL_BPF_LOAD, o->module->name, detail);
+	}
+	for (size_t i = 0; !err && i < o->pids.n; i++)
+		err = ec_session_pid_add(*out, o->pids.v[i]);
+	for (size_t i = 0; !err && i < o->uids.n; i++)
+		err = ec_session_uid_add(*out, o->uids.v[i]);
+	if (!err)
+		err = ec_session_host(*out);
+	if (err)
+		return ec_fail(EC_FAIL_ATTACH, "process events", strerror(-err));
+	return 0;
+}
+
+void ec_prepare_follow(const struct ec_options *o, struct ec_session *s)
+{
+	_ec_free_ pid_t *pids = calloc(DESCENDANTS_MAX, sizeof(*pids));
+
+	if (!o->follow || !pids)
+		return;
+	/* children born since are told by the fork event, which is on already */
+	for (size_t i = 0; i < o->pids.n; i++) {
+		int n = ec_proc_descendants(o->pids.v[i], pids, DESCENDANTS_MAX);
+
+		if (n > DESCENDANTS_MAX)
+			ec_warn("%d descendants of %d, only %d are followed", n,
+				(int)o->pids.v[i], DESCENDANTS_MAX);
+		for (int k = 0; k < n && k < DESCENDANTS_MAX; k++)
+			ec_session_pid_add(s, pids[k]);
+	}
+}
