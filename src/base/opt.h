@@ -3,9 +3,9 @@
  * Typed option tables. One row is an option: its spellings, type, where the value goes,
  * its help. The parser, the help, the manual's check and completion read the same rows.
  * Long options take `_` and `-` alike and `--name=value` or `--name value`; short ones
- * `-x value`, `-xvalue`, `-x=value`, and switches bundle. `--` ends options; what stands after it and
- * what is no option is left in argv order. Unknown names are an error with the nearest
- * name suggested.
+ * `-x value`, `-xvalue`, `-x=value`, and switches bundle. `--` ends options; what stands
+ * after it and what is no option is left in argv order. Unknown names are an error with
+ * the nearest name suggested.
  */
 #ifndef EC_BASE_OPT_H
 #define EC_BASE_OPT_H

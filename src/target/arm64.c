@@ -110,7 +110,7 @@ static bool run_single(uint32_t w, struct ec_regs *r)
 	a.load = a.vector ? opc & 1 : opc != 0;
 	if (!a.vector && opc == 2) {
 		if (size == 3)
-			return true; /* prfm */
+			return true;	    /* prfm */
 		a.size = EC_MIN(a.size, 4); /* sign-extending */
 	}
 	if (w >> 24 & 1) {

@@ -156,9 +156,8 @@ void ec_elf_read_sections(struct ec_file *f, const Elf64_Ehdr *eh)
 			t = &f->dynsym;
 		else
 			continue;
-		if (t->count || sh.sh_entsize != sizeof(Elf64_Sym) ||
-		    sh.sh_link >= n || !section(f, eh, sh.sh_link, &str) ||
-		    str.sh_type != SHT_STRTAB)
+		if (t->count || sh.sh_entsize != sizeof(Elf64_Sym) || sh.sh_link >= n ||
+		    !section(f, eh, sh.sh_link, &str) || str.sh_type != SHT_STRTAB)
 			continue;
 		ec_elf_set_symtab(f, t, sh.sh_offset, sh.sh_size / sizeof(Elf64_Sym),
 				  str.sh_offset, str.sh_size);

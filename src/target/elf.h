@@ -7,10 +7,10 @@
 #include "target/file.h"
 #include <elf.h>
 
-#define EC_ELF_SEGS  64		 /* loaded segments; real files have 2 to 10 */
-#define EC_ELF_NOTES 16		 /* note segments; real files have 1 to 3 */
-#define EC_ELF_DYN   65536	 /* entries of the dynamic table that are read */
-#define EC_ELF_SYMS  (8u << 20)	 /* symbols of a table that are read */
+#define EC_ELF_SEGS  64		  /* loaded segments; real files have 2 to 10 */
+#define EC_ELF_NOTES 16		  /* note segments; real files have 1 to 3 */
+#define EC_ELF_DYN   65536	  /* entries of the dynamic table that are read */
+#define EC_ELF_SYMS  (8u << 20)	  /* symbols of a table that are read */
 #define EC_ELF_FILE  (4ull << 30) /* bytes of a file */
 
 /* A run of the file, and where the loader puts it. */

@@ -22,10 +22,9 @@ static int check_header(const struct ec_file *f, Elf64_Ehdr *eh, bool any_arch)
 	if (f->n <= EI_DATA)
 		return -EBADMSG;
 	if (f->p[EI_CLASS] != ELFCLASS64 || f->p[EI_DATA] != ELFDATA2LSB) {
-		bool known = (f->p[EI_CLASS] == ELFCLASS32 ||
-			      f->p[EI_CLASS] == ELFCLASS64) &&
-			     (f->p[EI_DATA] == ELFDATA2LSB ||
-			      f->p[EI_DATA] == ELFDATA2MSB);
+		bool known =
+			(f->p[EI_CLASS] == ELFCLASS32 || f->p[EI_CLASS] == ELFCLASS64) &&
+			(f->p[EI_DATA] == ELFDATA2LSB || f->p[EI_DATA] == ELFDATA2MSB);
 
 		return known ? -ENOTSUP : -EBADMSG;
 	}

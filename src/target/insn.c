@@ -120,7 +120,7 @@ static enum ec_flow flow_arm64(uint32_t w)
 	if ((w & 0xfc000000) == 0x14000000)
 		return EC_FLOW_JUMP; /* b */
 	if ((w & 0xfc000000) == 0x94000000)
-		return EC_FLOW_CALL; /* bl */
+		return EC_FLOW_CALL;	      /* bl */
 	if ((w & 0xff000010) == 0x54000000 || /* b.cond */
 	    (w & 0x7e000000) == 0x34000000 || /* cbz, cbnz */
 	    (w & 0x7e000000) == 0x36000000)   /* tbz, tbnz */
@@ -184,8 +184,8 @@ bool ec_insn_is_landing(const struct ec_insn *in)
 	if (in->size != 4)
 		return false;
 	memcpy(&w, in->cs->bytes, sizeof(w));
-	return w == 0xfa1e0ff3 ||		/* endbr64: f3 0f 1e fa */
-	       (w & 0xffffff3f) == 0xd503241f;	/* bti, bti c, bti j, bti jc */
+	return w == 0xfa1e0ff3 ||	       /* endbr64: f3 0f 1e fa */
+	       (w & 0xffffff3f) == 0xd503241f; /* bti, bti c, bti j, bti jc */
 }
 
 uint32_t ec_insn_writes(const struct ec_file *f, const struct ec_insn *in)

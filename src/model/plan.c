@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "model/plan.h"
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define ENDED(s) (memchr((s), 0, sizeof(s)) != NULL)
+
+static bool point_ok(const struct ec_point *p, unsigned int nprogs)
+{
+	return p->prog < nprogs && p->is_return <= 1 && p->shape < EC_SHAPE__N &&
+	       p->stepped <= 1 && ENDED(p->name);
+}
+
+int ec_plan_check(const struct ec_plan *p, unsigned int nprogs)
+{
+	if (p->npoints > EC_PLAN_POINTS || p->params.flags & ~EC_TARGET_NESTS)
+		return -EBADMSG;
+	if (!ENDED(p->library) || !ENDED(p->version) || !ENDED(p->how) || !ENDED(p->why))
+		return -EBADMSG;
+	for (uint32_t i = 0; i < p->npoints; i++)
+		if (!point_ok(&p->points[i], nprogs))
+			return -EBADMSG;
+	return 0;
+}

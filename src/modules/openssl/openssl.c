@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * OpenSSL 3 and 4. SSL_read, SSL_write, their _ex forms, early data and BIO_f_ssl all end
+ * in ssl_read_internal and ssl_write_internal (ssl/ssl_lib.c there), which are not
+ * exported: they are what the exported functions call. Probing only those sees every byte
+ * once. Where they were inlined, the exported functions are probed, outermost call only.
+ */
+#include "modules/module.h"
+#include "modules/openssl/version.h"
+#include "target/code.h"
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WRITE_IN, WRITE_OUT, READ_IN, READ_OUT, SHAKE_IN, SHAKE_OUT, FREE, CLEAR };
+
+static const char *const progs[] = {
+	[WRITE_IN] = "ec_ssl_write_in",
+	[WRITE_OUT] = "ec_ssl_write_out",
+	[READ_IN] = "ec_ssl_read_in",
+	[READ_OUT] = "ec_ssl_read_out",
+	[SHAKE_IN] = "ec_ssl_shake_in",
+	[SHAKE_OUT] = "ec_ssl_shake_out",
+	[FREE] = "ec_ssl_free",
+	[CLEAR] = "ec_ssl_clear",
+	NULL,
+};
+
+struct function {
+	const char *name;
+	enum ec_shape shape;
+};
+
+/* A direction: the two functions that must agree, and all that are exported. */
+struct direction {
+	uint16_t prog; /* on entry; the next one on return */
+	const char *internal;
+	const char *plain, *ex, *ex2;
+	struct function exported[5];
+};
+
+static const struct direction sent = {
+	.prog = WRITE_IN,
+	.internal = "ssl_write_internal",
+	.plain = "SSL_write",
+	.ex = "SSL_write_ex",
+	.ex2 = "SSL_write_ex2",
+	.exported = {{"SSL_write", EC_SHAPE_RET},
+		     {"SSL_write_ex", EC_SHAPE_ARG4},
+		     {"SSL_write_ex2", EC_SHAPE_ARG5},
+		     {"SSL_write_early_data", EC_SHAPE_ARG4}},
+};
+
+/* Never SSL_peek: what it shows is read again. */
+static const struct direction received = {
+	.prog = READ_IN,
+	.internal = "ssl_read_internal",
+	.plain = "SSL_read",
+	.ex = "SSL_read_ex",
+	.exported = {{"SSL_read", EC_SHAPE_RET},
+		     {"SSL_read_ex", EC_SHAPE_ARG4},
+		     {"SSL_read_early_data", EC_SHAPE_ARG4}},
+};
+
+static bool add_point(const struct ec_file *f, struct ec_plan *plan, uint64_t va,
+		      int prog, bool is_return, enum ec_shape shape, const char *name)
+{
+	enum ec_step step = ec_code_step(f, va);
+	struct ec_point *p;
+	uint64_t offset;
+
+	if (plan->npoints == EC_PLAN_POINTS || step == EC_STEP_REFUSED ||
+	    ec_file_va_to_offset(f, va, &offset))
+		return false;
+	p = &plan->points[plan->npoints++];
+	p->offset = offset;
+	p->prog = prog;
+	p->is_return = is_return;
+	p->shape = shape;
+	p->stepped = step == EC_STEP_STEPPED;
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	return true;
+}
+
+/* Entry and return of one function, at the same place. */
+static bool add_pair(const struct ec_file *f, struct ec_plan *plan, struct ec_sym fn,
+		     int prog, enum ec_shape shape, const char *name)
+{
+	uint64_t va = ec_code_entry(f, fn, true, 0);
+
+	if (plan->npoints + 2 > EC_PLAN_POINTS)
+		return false;
+	return add_point(f, plan, va, prog, false, shape, name) &&
+	       add_point(f, plan, va, prog + 1, true, shape, name);
+}
+
+static bool callee_of(const struct ec_file *f, const char *name, uint64_t *va)
+{
+	struct ec_sym s;
+
+	return name && !ec_file_symbol(f, name, &s) && !ec_code_callee(f, s, va);
+}
+
+static bool count_of(const struct ec_file *f, const char *name, uint64_t callee, int *arg)
+{
+	struct ec_sym s;
+
+	return name && !ec_file_symbol(f, name, &s) &&
+	       !ec_code_count_arg(f, s, callee, arg);
+}
+
+/*
+ * The internal function: called by the _ex form (since 3.3 that one may call the _ex2
+ * form, which then calls it) and by the plain one, which passes the address of a variable
+ * of its own for the count. Functions that inlined it call others, but not like that.
+ */
+static bool find_internal(const struct ec_file *f, const struct direction *d,
+			  uint64_t *va, enum ec_shape *shape)
+{
+	const char *ex = d->ex;
+	struct ec_sym ex2;
+	bool have_ex2 = d->ex2 && !ec_file_symbol(f, d->ex2, &ex2);
+	int arg, ex_arg;
+	uint64_t target;
+
+	if (!callee_of(f, ex, &target) || (have_ex2 && target == ex2.va)) {
+		ex = d->ex2;
+		if (!callee_of(f, ex, &target))
+			return false;
+	}
+	if (!count_of(f, d->plain, target, &arg) || !count_of(f, ex, target, &ex_arg))
+		return false;
+	/* The _ex2 form has five arguments of its own and passes all of them on. */
+	if (ex == d->ex2 ? arg != 5 : arg != ex_arg)
+		return false;
+	*va = target;
+	*shape = arg == 5 ? EC_SHAPE_ARG5 : EC_SHAPE_ARG4;
+	return true;
+}
+
+/* 0, or -ENOENT with plan->why. *internal says which way it went. */
+static int plan_direction(const struct ec_file *f, const struct direction *d,
+			  struct ec_plan *plan, bool *internal)
+{
+	struct ec_sym fn = {0};
+	enum ec_shape shape;
+	bool any = false;
+
+	*internal = find_internal(f, d, &fn.va, &shape) &&
+		    add_pair(f, plan, fn, d->prog, shape, d->internal);
+	if (*internal)
+		return 0;
+	for (const struct function *e = d->exported; e->name; e++) {
+		if (ec_file_symbol(f, e->name, &fn))
+			continue;
+		if (add_pair(f, plan, fn, d->prog, e->shape, e->name)) {
+			any = true;
+			continue;
+		}
+		/* One of them unseen would be bytes unseen. */
+		snprintf(plan->why, sizeof(plan->why), "%s cannot be probed", e->name);
+		return -ENOENT;
+	}
+	if (!any) {
+		snprintf(plan->why, sizeof(plan->why), "no function %s", d->plain);
+		return -ENOENT;
+	}
+	plan->params.flags |= EC_TARGET_NESTS;
+	return 0;
+}
+
+/* Handshake and end of a connection: useful, not needed. */
+static void plan_optional(const struct ec_file *f, struct ec_plan *plan)
+{
+	struct ec_sym fn;
+
+	if (!ec_file_symbol(f, "SSL_do_handshake", &fn))
+		add_pair(f, plan, fn, SHAKE_IN, EC_SHAPE_NONE, "SSL_do_handshake");
+	if (!ec_file_symbol(f, "SSL_free", &fn))
+		add_point(f, plan, ec_code_entry(f, fn, false, 1), FREE, false,
+			  EC_SHAPE_NONE, "SSL_free");
+	if (!ec_file_symbol(f, "SSL_clear", &fn))
+		add_point(f, plan, ec_code_entry(f, fn, false, 1), CLEAR, false,
+			  EC_SHAPE_NONE, "SSL_clear");
+}
+
+/* A field's offset from an accessor's code: a pointer's, inside a structure's size. */
+static bool field_of(const struct ec_file *f, const char *accessor, uint32_t *offset)
+{
+	struct ec_sym s;
+	uint32_t v;
+
+	if (ec_file_symbol(f, accessor, &s) || ec_code_accessor(f, s, &v) || !v ||
+	    v % 8 || v >= 4096)
+		return false;
+	*offset = v;
+	return true;
+}
+
+/* Code first, because forks move fields; the table for what the code does not say. */
+static const char *plan_bios(const struct ec_file *f, const struct ec_openssl_version *v,
+			     struct ec_target *t)
+{
+	const struct ec_openssl_layout *l = ec_openssl_layout_of(v);
+	uint32_t rbio, wbio;
+	bool r = field_of(f, "SSL_get_rbio", &rbio);
+	bool w = field_of(f, "SSL_get_wbio", &wbio);
+
+	t->bio_method = EC_OPENSSL_BIO_METHOD;
+	t->method_type = EC_OPENSSL_METHOD_TYPE;
+	t->bio_num = EC_OPENSSL_BIO_NUM;
+	t->rbio = t->wbio = EC_KOFF_NONE;
+	if (r) {
+		t->rbio = rbio;
+		/* The other one follows from the same layout, whatever the version. */
+		l = ec_openssl_layout_with(rbio);
+	}
+	if (w)
+		t->wbio = wbio;
+	if (l && !r)
+		t->rbio = l->rbio;
+	if (l && !w)
+		t->wbio = l->wbio;
+	if (r && w)
+		return l && l->wbio == wbio ? "BIO by code and table" : "BIO by code";
+	if (r || w)
+		return "BIO by code or table";
+	return l ? "BIO by table" : "BIO unknown";
+}
+
+static int plan(const struct ec_file *f, struct ec_plan *out)
+{
+	bool wrote, read, imports = ec_file_imports(f, "SSL_read");
+	struct ec_openssl_version v = {0};
+	struct ec_sym fn;
+	const char *bios;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	if (ec_file_symbol(f, "SSL_write", &fn) || ec_file_symbol(f, "SSL_read", &fn)) {
+		snprintf(
+			out->why, sizeof(out->why), "%s",
+			imports ? "it uses a TLS library but holds none: name the library"
+				: "no functions SSL_read and SSL_write");
+		return -ENOENT;
+	}
+	err = ec_openssl_recognise(f, out, &v);
+	if (!err)
+		err = plan_direction(f, &sent, out, &wrote);
+	if (!err)
+		err = plan_direction(f, &received, out, &read);
+	if (err) {
+		out->npoints = 0;
+		return err;
+	}
+	plan_optional(f, out);
+	bios = plan_bios(f, &v, &out->params);
+	snprintf(out->how, sizeof(out->how), "symbols; %s; %s",
+		 wrote && read	 ? "internal functions by call target"
+		 : wrote || read ? "internal and exported functions"
+				 : "exported functions",
+		 bios);
+	return 0;
+}
+
+static bool wants(const char *base_name)
+{
+	return !fnmatch("libssl.so*", base_name, 0) ||
+	       !fnmatch("libssl-*.so*", base_name, 0);
+}
+
+static const char *const aliases[] = {"openssl", "boringssl", NULL};
+static const char *const search[] = {"libssl.so*", NULL};
+
+const struct ec_module ec_module_openssl = {
+	.name = "tls",
+	.aliases = aliases,
+	.tag = "ssl",
+	.summary = "plaintext of TLS connections made with OpenSSL 3",
+	.file_option = "libssl",
+	.file_help = "library or static program to probe, instead of those found",
+	.search = search,
+	.wants = wants,
+	.plan = plan,
+	.progs = progs,
+};
