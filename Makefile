@@ -12,7 +12,7 @@ PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
 GIT_REV := $(shell git describe --always --dirty 2>/dev/null || echo release)
 
-LIBS    := libbpf libelf libcapstone libcap libseccomp
+LIBS    := libbpf libelf capstone libcap libseccomp
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wno-unused-parameter -Wshadow=local -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wvla -Wformat=2 -Werror=implicit-function-declaration

@@ -195,6 +195,8 @@ int ec_options_parse_capture(struct ec_options *o, int argc, char **argv)
 
 	if (!rest)
 		return EC_EXIT_RUNTIME;
+	argc--; /* the command's name */
+	argv++;
 	rc = ec_opt_parse(argc, argv, tables, EC_ARRAY_SIZE(tables), o, rest, &nrest,
 			  &command);
 	if (rc || o->help || o->version)
@@ -226,6 +228,8 @@ int ec_options_parse_read(struct ec_options *o, int argc, char **argv)
 
 	if (!rest)
 		return EC_EXIT_RUNTIME;
+	argc--;
+	argv++;
 	rc = ec_opt_parse(argc, argv, &show, 1, o, rest, &nrest, &command);
 	if (rc || o->help || o->version)
 		return rc;

@@ -58,7 +58,7 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			EC_EXIT_HOST,
 			"Operation not permitted",
 			NULL,
-			"run as root, or grant what is missing; `ecapture doctor` lists it",
+			"run as root or grant what `ecapture doctor` says is missing",
 		},
 	[EC_FAIL_BPF_LOAD] =
 		{
@@ -66,7 +66,7 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			EC_EXIT_HOST,
 			"failed to load BPF program",
 			NULL,
-			"run as root; `ecapture doctor` shows what this kernel and these rights allow",
+			"run as root; `ecapture doctor` shows what works here",
 		},
 	[EC_FAIL_ATTACH] =
 		{
@@ -74,7 +74,7 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			EC_EXIT_HOST,
 			"cannot attach",
 			NULL,
-			"`ecapture doctor` shows what this kernel allows; is tracing locked down?",
+			"`ecapture doctor` shows whether tracing is allowed here",
 		},
 	[EC_FAIL_TARGET_MISSING] =
 		{
@@ -122,7 +122,7 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			EC_EXIT_TARGET,
 			"holds nothing that we can probe",
 			NULL,
-			"name the file that holds the TLS code: `ecapture targets` lists what runs here",
+			"name the file with the TLS code; see `ecapture targets`",
 		},
 	[EC_FAIL_TARGET_NONE] =
 		{
@@ -138,7 +138,7 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			EC_EXIT_TARGET,
 			"no such process",
 			NULL,
-			"check the number with `ps`; pids are those of ecapture's own namespace",
+			"check the number with `ps`, in our own pid namespace",
 		},
 	[EC_FAIL_COMMAND_RUN] =
 		{
@@ -162,7 +162,7 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			EC_EXIT_RUNTIME,
 			"cannot write the output",
 			NULL,
-			"make room or choose another place; what was written before is whole",
+			"make room for it or choose another place",
 		},
 	[EC_FAIL_RECORDING] =
 		{

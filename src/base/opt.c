@@ -87,8 +87,8 @@ static void consider(const char *word, size_t n, const char *name, size_t *best,
 	if (n > NAME_MAX_LEN || len > NAME_MAX_LEN)
 		return;
 	d = distance(word, n, name, len);
-	/* As many edits as letters: then any short name would do. */
-	if (d > 3 || d >= n || d >= *best)
+	/* With more edits than half the letters, any short name would do. */
+	if (d > 3 || 2 * d > n || d >= *best)
 		return;
 	*best = d;
 	*found = name;

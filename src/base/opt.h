@@ -39,7 +39,7 @@ struct ec_opt {
 	const char *alias; /* another long name, or NULL */
 	char letter;	   /* 0: none */
 	enum ec_opt_type type;
-	size_t offset; /* of the field in the options struct */
+	size_t offset;	   /* of the field in the options struct */
 	uint64_t min, max; /* max 0: no ceiling */
 	const char *words; /* EC_OPT_ENUM */
 	const char *value; /* how help names the value: "BYTES"; NULL for flags */
@@ -65,7 +65,7 @@ int ec_opt_parse(int argc, char **argv, const struct ec_opt_table *tables, size_
 		 void *opts, char **rest, int *nrest, int *command);
 /* Help lines of a table, two columns, at most 90 wide. */
 void ec_opt_help(struct ec_buf *b, const struct ec_opt_table *t);
-/* Nearest name (edit distance ≤ 3) among n names, NULL if none. */
+/* Nearest name (edit distance ≤ 3 and ≤ half the word) among n names, NULL if none. */
 const char *ec_opt_nearest(const char *word, const char *const *names, size_t n);
 /* Whole number between min and max, decimal or 0x…, nothing behind it. 0, -EINVAL,
  * -ERANGE */

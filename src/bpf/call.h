@@ -152,6 +152,8 @@ static __always_inline void call_emit(const struct ec_config *cfg, struct ec_thr
 	}
 	if (!filter_port(cfg, &e.conn->addrs))
 		return;
+	if (!e.call && !e.conn->call[!dir])
+		conn_tell(cfg, e.conn, t->process, EC_CONN_OPEN);
 	if (cfg->truncate && copy > cfg->truncate)
 		copy = cfg->truncate;
 	e.buf = f->buf;

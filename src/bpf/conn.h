@@ -98,6 +98,16 @@ static __always_inline int conn_pending(const struct ec_conn *c)
 	return !c->addrs.family && !c->gave_up;
 }
 
+/* Told only of connections on which something was said: handshakes clear objects. */
+static __always_inline void conn_tell(const struct ec_config *cfg,
+				      const struct ec_conn *c, __u64 process,
+				      enum ec_conn_state state)
+{
+	if ((c->call[0] || c->call[1] || state == EC_CONN_OPEN) &&
+	    filter_port(cfg, &c->addrs))
+		emit_conn(cfg, c, process, state);
+}
+
 /* The connection of a handle, made if new; NULL: no room, counted by the caller. */
 static __always_inline struct ec_conn *conn_get(const struct ec_config *cfg,
 						const struct ec_target *t, __u32 target,
@@ -122,7 +132,7 @@ static __always_inline struct ec_conn *conn_get(const struct ec_config *cfg,
 			c->fd = fd;
 			return c;
 		}
-		emit_conn(cfg, c, process, EC_CONN_CLOSED);
+		conn_tell(cfg, c, process, EC_CONN_CLOSED);
 		bpf_map_delete_elem(&ec_conns, &key);
 	}
 	fresh.id = unique_id();
@@ -135,10 +145,7 @@ static __always_inline struct ec_conn *conn_get(const struct ec_config *cfg,
 		conn_learn_fd(cfg, &fresh, fd, EC_HOW_FD);
 	if (bpf_map_update_elem(&ec_conns, &key, &fresh, BPF_NOEXIST))
 		return bpf_map_lookup_elem(&ec_conns, &key);
-	c = bpf_map_lookup_elem(&ec_conns, &key);
-	if (c && filter_port(cfg, &c->addrs))
-		emit_conn(cfg, c, process, EC_CONN_OPEN);
-	return c;
+	return bpf_map_lookup_elem(&ec_conns, &key);
 }
 
 static __always_inline void conn_close(const struct ec_config *cfg, __u64 process,
@@ -149,8 +156,7 @@ static __always_inline void conn_close(const struct ec_config *cfg, __u64 proces
 
 	if (!c)
 		return;
-	if (filter_port(cfg, &c->addrs))
-		emit_conn(cfg, c, process, EC_CONN_CLOSED);
+	conn_tell(cfg, c, process, EC_CONN_CLOSED);
 	bpf_map_delete_elem(&ec_conns, &key);
 }
 

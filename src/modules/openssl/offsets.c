@@ -15,19 +15,22 @@ static const struct ec_openssl_layout layouts[LAYOUT__N] = {
 	[LATE] = {"3.2.4, 3.3.3, 3.4.1, 3.5 and later", 80, 88},
 };
 
+bool ec_openssl_known(const struct ec_openssl_version *v)
+{
+	return (v->major == 3 && v->minor <= 6) || (v->major == 4 && v->minor == 0);
+}
+
 const struct ec_openssl_layout *ec_openssl_layout_of(const struct ec_openssl_version *v)
 {
 	/* First patch release with the later layout, by minor version. */
 	static const int moved[] = {[2] = 4, [3] = 3, [4] = 1};
 
-	if (v->major == 4 && v->minor == 0)
-		return &layouts[LATE];
-	if (v->major != 3 || v->minor > 6)
+	if (!ec_openssl_known(v))
 		return NULL;
+	if (v->major == 4 || v->minor > 4)
+		return &layouts[LATE];
 	if (v->minor < 2)
 		return &layouts[FIRST];
-	if (v->minor > 4)
-		return &layouts[LATE];
 	if (v->patch < 0)
 		return NULL;
 	return &layouts[v->patch < moved[v->minor] ? EARLY : LATE];

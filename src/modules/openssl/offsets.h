@@ -6,6 +6,7 @@
 #ifndef EC_MODULES_OPENSSL_OFFSETS_H
 #define EC_MODULES_OPENSSL_OFFSETS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ec_openssl_version {
@@ -26,6 +27,8 @@ enum {
 	EC_OPENSSL_BIO_NUM = 56,
 };
 
+/* Is it a release whose headers we have seen, as far as major and minor go? */
+bool ec_openssl_known(const struct ec_openssl_version *v);
 /* NULL when the version does not tell: never a guess. */
 const struct ec_openssl_layout *ec_openssl_layout_of(const struct ec_openssl_version *v);
 /* By the offset of the read BIO, which differs in all layouts; NULL if none has it. */

@@ -119,7 +119,7 @@ static bool find_internal(const struct ec_file *f, const struct direction *d,
 			  uint64_t *va, enum ec_shape *shape)
 {
 	const char *ex = d->ex;
-	struct ec_sym ex2;
+	struct ec_sym ex2, named;
 	bool have_ex2 = d->ex2 && !ec_file_symbol(f, d->ex2, &ex2);
 	int arg, ex_arg;
 	uint64_t target;
@@ -129,6 +129,9 @@ static bool find_internal(const struct ec_file *f, const struct direction *d,
 		if (!callee_of(f, ex, &target))
 			return false;
 	}
+	/* A static function's name, where it is left, must not say otherwise. */
+	if (!ec_file_symbol(f, d->internal, &named) && named.va != target)
+		return false;
 	if (!count_of(f, d->plain, target, &arg) || !count_of(f, ex, target, &ex_arg))
 		return false;
 	/* The _ex2 form has five arguments of its own and passes all of them on. */
@@ -139,9 +142,27 @@ static bool find_internal(const struct ec_file *f, const struct direction *d,
 	return true;
 }
 
+/*
+ * Where the exported functions inlined the internal one (node), a copy of it is left for
+ * BIO_f_ssl, and sometimes its name. Its arguments are known by version only.
+ */
+static void add_copy(const struct ec_file *f, const struct direction *d,
+		     const struct ec_openssl_version *v, struct ec_plan *plan)
+{
+	bool flags = v->major > 3 || v->minor > 2;
+	struct ec_sym fn;
+
+	if (!ec_openssl_known(v) || ec_file_symbol(f, d->internal, &fn))
+		return;
+	add_pair(f, plan, fn, d->prog,
+		 d->prog == WRITE_IN && flags ? EC_SHAPE_ARG5 : EC_SHAPE_ARG4,
+		 d->internal);
+}
+
 /* 0, or -ENOENT with plan->why. *internal says which way it went. */
 static int plan_direction(const struct ec_file *f, const struct direction *d,
-			  struct ec_plan *plan, bool *internal)
+			  const struct ec_openssl_version *v, struct ec_plan *plan,
+			  bool *internal)
 {
 	struct ec_sym fn = {0};
 	enum ec_shape shape;
@@ -166,6 +187,7 @@ static int plan_direction(const struct ec_file *f, const struct direction *d,
 		snprintf(plan->why, sizeof(plan->why), "no function %s", d->plain);
 		return -ENOENT;
 	}
+	add_copy(f, d, v, plan);
 	plan->params.flags |= EC_TARGET_NESTS;
 	return 0;
 }
@@ -247,9 +269,9 @@ static int plan(const struct ec_file *f, struct ec_plan *out)
 	}
 	err = ec_openssl_recognise(f, out, &v);
 	if (!err)
-		err = plan_direction(f, &sent, out, &wrote);
+		err = plan_direction(f, &sent, &v, out, &wrote);
 	if (!err)
-		err = plan_direction(f, &received, out, &read);
+		err = plan_direction(f, &received, &v, out, &read);
 	if (err) {
 		out->npoints = 0;
 		return err;

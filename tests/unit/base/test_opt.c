@@ -53,7 +53,8 @@ static const struct ec_opt special[] = {
 	{"output", NULL, 'o', EC_OPT_STRS, AT(out), .value = "[FORMAT:]PATH",
 	 .help = "to"},
 	{"user", NULL, 'u', EC_OPT_LIST, AT(uid), .value = "NAME", .parse = hook},
-	{"hex", NULL, 'x', EC_OPT_STR, AT(lib)}, /* never found: the first table wins */
+	{"hex", NULL, 'x', EC_OPT_STR, AT(lib),
+	 .help = NULL}, /* never found: the first table wins */
 };
 static const struct ec_opt_table tables[] = {
 	{common, EC_ARRAY_SIZE(common)},

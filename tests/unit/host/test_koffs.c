@@ -32,7 +32,7 @@ static void put_file(char *path, const void *p, size_t n)
 static struct btf *made_up(void)
 {
 	struct btf *b = btf__new_empty();
-	int u32, anon, deep, common, def, n = 0;
+	int u32, anon, deep, deeper, common, def, n = 0;
 
 	assert_non_null(b);
 	u32 = btf__add_int(b, "unsigned int", 4, 0);
@@ -41,9 +41,11 @@ static struct btf *made_up(void)
 	btf__add_struct(b, "file", 64);
 	n |= btf__add_field(b, "private_data", u32, 40 * 8, 0);
 	n |= btf__add_field(b, "f_inode", u32, 48 * 8, 5);
+	deeper = btf__add_struct(b, NULL, 8);
+	n |= btf__add_field(b, "skc_num", u32, 4 * 8, 0);
 	deep = btf__add_union(b, NULL, 8);
 	n |= btf__add_field(b, "skc_daddr", u32, 0, 0);
-	n |= btf__add_field(b, "skc_num", u32, 4 * 8, 0);
+	n |= btf__add_field(b, "", deeper, 0, 0);
 	anon = btf__add_struct(b, NULL, 16);
 	n |= btf__add_field(b, "", deep, 8 * 8, 0);
 	common = btf__add_struct(b, "sock_common", 32);
@@ -57,7 +59,7 @@ static struct btf *made_up(void)
 	btf__add_struct(b, "task_struct", 70000);
 	n |= btf__add_field(b, "files", u32, 65534 * 8, 0);
 	n |= btf__add_field(b, "pid", u32, 65536 * 8, 0);
-	n |= btf__add_field(b, "tgid", u32, 3, 0);
+	n |= btf__add_field(b, "tgid", u32, 3, 1);
 	assert_int_equal(n, 0);
 	return b;
 }

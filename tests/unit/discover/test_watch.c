@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "discover/scan.h"
+#include "unit/discover/fake.h"
+#include "unit/need_root.h"
+#include <errno.h>
+#include <poll.h>
+#include <sys/wait.h>
+
+#define FDS	4096
+#define WAIT_MS 10000 /* for what comes in microseconds */
+
+static struct ec_scan *scan;
+static struct ec_watch *watch;
+static struct fake_seen seen;
+
+static int setup(void **state)
+{
+	int err;
+
+	memset(&seen, 0, sizeof(seen));
+	watch = NULL;
+	if (fake_dir_make() || ec_scan_new(&scan))
+		return -1;
+	if (geteuid() != 0)
+		return 0;
+	err = ec_watch_new(scan, fake_see, &seen, &watch);
+	return err ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	ec_watch_free(watch);
+	ec_scan_free(scan);
+	fake_dir_remove();
+	return 0;
+}
+
+/* As the event loop does it. */
+static void wait_and_read(void)
+{
+	static int fds[FDS];
+	static struct pollfd p[FDS];
+	int n = ec_watch_fds(watch, fds, FDS);
+
+	assert_true(n > 0 && n <= FDS);
+	for (int i = 0; i < n; i++)
+		p[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+	assert_true(poll(p, (nfds_t)n, WAIT_MS) > 0);
+	assert_int_equal(ec_watch_read(watch), 0);
+}
+
+static void new_mapping_is_seen(void **state)
+{
+	void *a, *b;
+	char path[128];
+
+	need_root();
+	a = fake_map("libec_a.so.1");
+	wait_and_read();
+	assert_int_equal(seen.n, 1);
+	fake_path(path, sizeof(path), "libec_a.so.1");
+	assert_string_equal(seen.v[0].path, path);
+	assert_int_equal(seen.v[0].pid, getpid());
+	assert_ptr_equal(seen.v[0].module, &fake_one);
+	assert_true(seen.v[0].readable);
+	/* Once; and other names not at all. */
+	b = fake_map("libec_a.so.1");
+	fake_unmap(b);
+	b = fake_map("libother.so.1");
+	wait_and_read();
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(ec_watch_lost(watch), 0);
+	fake_unmap(a), fake_unmap(b);
+}
+
+/* The scan before and the watch after know of each other. */
+static void set_is_shared(void **state)
+{
+	pid_t pid = getpid();
+	void *a, *b;
+
+	need_root();
+	a = fake_map("libec_a.so.1");
+	assert_int_equal(ec_scan_processes(scan, &pid, 1, fake_see, &seen), 0);
+	assert_int_equal(seen.n, 1);
+	wait_and_read();
+	assert_int_equal(seen.n, 1);
+	b = fake_map("libec_b.so.1");
+	wait_and_read();
+	assert_int_equal(seen.n, 2);
+	assert_int_equal(ec_scan_processes(scan, &pid, 1, fake_see, &seen), 0);
+	assert_int_equal(seen.n, 2);
+	fake_unmap(a), fake_unmap(b);
+}
+
+static void other_processes(void **state)
+{
+	int ready[2], hold[2], status;
+	char c = 'y';
+	pid_t pid;
+
+	need_root();
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(hold), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		close(hold[1]);
+		fake_map("libec_a.so.1");
+		_exit(write(ready[1], &c, 1) != 1 || read(hold[0], &c, 1) != 0);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	wait_and_read();
+	close(hold[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.v[0].pid, pid);
+	close(hold[0]), close(ready[0]), close(ready[1]);
+}
+
+/* Deleted between mapping and looking: the file is still there behind the mapping. */
+static void deleted_file(void **state)
+{
+	char path[128];
+	struct stat st;
+	void *a;
+
+	need_root();
+	seen.keep = true;
+	a = fake_map("libec_a.so.1");
+	fake_path(path, sizeof(path), "libec_a.so.1");
+	assert_int_equal(unlink(path), 0);
+	wait_and_read();
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(fstat(seen.v[0].fd, &st), 0);
+	assert_int_equal(st.st_nlink, 0);
+	close(seen.v[0].fd);
+	fake_unmap(a);
+	/* Already deleted when it is mapped: the kernel marks the name. */
+	a = fake_map("libec_b.so.1");
+	fake_path(path, sizeof(path), "libec_b.so.1");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mprotect(a, (size_t)sysconf(_SC_PAGESIZE), PROT_READ), 0);
+	while (ec_watch_read(watch) == 0 && seen.n < 2)
+		assert_int_equal(
+			mprotect(a, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_EXEC),
+			0);
+	assert_string_equal(seen.v[1].path, path);
+	close(seen.v[1].fd);
+	fake_unmap(a);
+}
+
+/* Gone before we look: nothing to hand on, and not taken for seen. */
+static void gone_mapping(void **state)
+{
+	char path[128];
+	void *a;
+
+	need_root();
+	a = fake_map("libec_a.so.1");
+	fake_unmap(a);
+	fake_path(path, sizeof(path), "libec_a.so.1");
+	assert_int_equal(unlink(path), 0);
+	wait_and_read();
+	assert_int_equal(seen.n, 0);
+	a = fake_map("libec_a.so.1");
+	wait_and_read();
+	assert_int_equal(seen.n, 1);
+	fake_unmap(a);
+}
+
+/* Many times around the ring, records across its end among them. */
+static void ring_goes_round(void **state)
+{
+	char name[64];
+
+	need_root();
+	for (int round = 0; round < 12; round++) {
+		void *a;
+
+		for (int i = 0; i < 300; i++)
+			fake_unmap(fake_map("libother_with_a_rather_long_name.so.1"));
+		snprintf(name, sizeof(name), "libec_%d.so", round);
+		a = fake_map(name);
+		wait_and_read();
+		fake_unmap(a);
+		assert_int_equal(seen.n, round + 1);
+		assert_string_equal(seen.v[round].base, name);
+	}
+	assert_int_equal(ec_watch_lost(watch), 0);
+}
+
+static void loss_is_counted(void **state)
+{
+	void *a;
+
+	need_root();
+	/* Some 8 times what all rings hold on a host of 8 CPUs; we run on few of them. */
+	for (int i = 0; i < 60000; i++)
+		fake_unmap(fake_map("libother.so.1"));
+	for (int i = 0; i < 1000 && !ec_watch_lost(watch); i++) {
+		assert_int_equal(ec_watch_read(watch), 0);
+		/* The kernel tells of the loss before the next record. */
+		fake_unmap(fake_map("libother.so.1"));
+	}
+	assert_true(ec_watch_lost(watch) > 0);
+	a = fake_map("libec_a.so.1");
+	wait_and_read();
+	assert_int_equal(seen.n, 1); /* and goes on */
+	fake_unmap(a);
+}
+
+static void callback_ends_it(void **state)
+{
+	void *a, *b;
+
+	need_root();
+	a = fake_map("libec_a.so.1");
+	b = fake_map("libec_b.so.1");
+	seen.ret = 42;
+	assert_int_equal(ec_watch_read(watch), 42);
+	assert_int_equal(seen.n, 1);
+	seen.ret = 0;
+	assert_int_equal(ec_watch_read(watch), 0); /* the rest was not dropped */
+	assert_int_equal(seen.n, 2);
+	fake_unmap(a), fake_unmap(b);
+}
+
+static void descriptors_are_closed(void **state)
+{
+	struct ec_watch *w;
+	int before, fds[1] = {-1};
+
+	need_root();
+	before = fake_open_files();
+	assert_int_equal(ec_watch_new(scan, fake_see, &seen, &w), 0);
+	assert_int_equal(ec_watch_fds(w, fds, 1), sysconf(_SC_NPROCESSORS_ONLN));
+	assert_true(fds[0] >= 0);
+	ec_watch_free(w);
+	assert_int_equal(fake_open_files(), before);
+}
+
+static void refused(void **state)
+{
+	struct ec_watch *w = (void *)1;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		int err;
+
+		if (!geteuid() && (setgid(1234) || setuid(1234)))
+			_exit(20);
+		err = ec_watch_new(scan, fake_see, &seen, &w);
+		_exit((err == -EACCES || err == -EPERM) && w == (void *)1 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+#define ONE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ONE(new_mapping_is_seen),    ONE(set_is_shared),
+		ONE(other_processes),	     ONE(deleted_file),
+		ONE(gone_mapping),	     ONE(ring_goes_round),
+		ONE(loss_is_counted),	     ONE(callback_ends_it),
+		ONE(descriptors_are_closed), ONE(refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
