@@ -16,6 +16,7 @@
 #define EC_UIDS_MAX    256
 #define EC_PORTS_MAX   16
 #define EC_FRAMES      4  /* calls open at a time in one thread */
+#define EC_KNOWN       8  /* handles a thread remembers as settled */
 #define EC_LOOKUP_MAX  32 /* calls after which a connection's addresses are given up */
 
 /* The attach cookie: target in the low half, shape of the point above. */
@@ -147,8 +148,8 @@ struct ec_frame {
 
 struct ec_thread {
 	__u64 serial;
-	__u64 process;	    /* cached: of which life; 0: look it up */
-	__u64 known_handle; /* a connection whose addresses are known */
+	__u64 process;	       /* cached: of which life; 0: look it up */
+	__u64 known[EC_KNOWN]; /* handles whose addresses are known or given up */
 	struct ec_frame frame[EC_FRAMES];
 };
 

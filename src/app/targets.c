@@ -410,7 +410,8 @@ int ec_targets_find(struct ec_targets *t)
 	if (err < 0)
 		return ec_fail(EC_FAIL_TARGET_NONE, o->module->name, strerror(-err));
 	if (ec_scan_denied(t->scan))
-		ec_warn("%u processes could not be looked at: CAP_SYS_PTRACE is missing",
+		ec_info("%u processes may not be looked at (CAP_SYS_PTRACE, or the "
+			"system's policy)",
 			ec_scan_denied(t->scan));
 	return 0;
 }

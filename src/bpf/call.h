@@ -91,7 +91,7 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 handle, __u64 b
 	f->nested = nested;
 	f->serial = ++t->serial;
 
-	if (handle != t->known_handle) {
+	if (*known_slot(t, handle) != handle) {
 		struct ec_target *tg = bpf_map_lookup_elem(&ec_targets, &target);
 		struct ec_conn *c;
 
@@ -101,7 +101,7 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 handle, __u64 b
 		if (c && conn_pending(c))
 			ask_addrs();
 		else if (c)
-			t->known_handle = handle;
+			*known_slot(t, handle) = handle;
 	}
 	return 0;
 }
@@ -145,7 +145,7 @@ static __always_inline void call_emit(const struct ec_config *cfg, struct ec_thr
 	e.conn->pos[dir] = e.pos + n;
 	e.conn->call[dir] = e.call + 1;
 	if (conn_pending(e.conn)) {
-		t->known_handle = 0;
+		*known_slot(t, f->handle) = 0;
 		if (++e.conn->tries >= EC_LOOKUP_MAX)
 			e.conn->gave_up = 1;
 		e.pending = !e.conn->gave_up;
@@ -165,28 +165,34 @@ static __always_inline void call_emit(const struct ec_config *cfg, struct ec_thr
 	emit_chunks(cfg, &e, copy);
 }
 
-static __always_inline int call_leave(struct pt_regs *ctx)
+/* Takes the frame of the call that returns out of its thread; 0: none. */
+static __always_inline int frame_take(struct ec_thread *t, __u64 sp, struct ec_frame *f)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
-	__u64 sp = SP_AT_RETURN(ctx);
-	struct ec_config *cfg;
-	struct ec_frame f = {};
-	__u64 n;
-
-	if (!t)
-		return 0; /* not one of ours, or entered before we came */
 #pragma unroll
 	for (int i = 0; i < EC_FRAMES; i++) {
 		struct ec_frame *g = &t->frame[i];
 
 		if (g->sp == sp) {
-			f = *g;
+			*f = *g;
 			g->sp = 0;
-			break;
+			return 1;
 		}
 	}
-	if (!f.sp || f.nested || f.dir == EC_DIR_NONE)
+	return 0;
+}
+
+static __always_inline int call_leave(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
+	struct ec_config *cfg;
+	struct ec_frame f = {};
+	__u64 n;
+
+	/* none: not one of ours, or entered before we came */
+	if (!t || !frame_take(t, SP_AT_RETURN(ctx), &f))
+		return 0;
+	if (f.nested || f.dir == EC_DIR_NONE)
 		return 0;
 	n = call_count(ctx, &f);
 	if (!n)
@@ -195,6 +201,18 @@ static __always_inline int call_leave(struct pt_regs *ctx)
 	if (!cfg || cfg->stop)
 		return 0;
 	call_emit(cfg, t, &f, n);
+	return 0;
+}
+
+/* Return of a call that moves nothing. */
+static __always_inline int call_drop(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
+	struct ec_frame f;
+
+	if (t)
+		frame_take(t, SP_AT_RETURN(ctx), &f);
 	return 0;
 }
 
@@ -210,8 +228,8 @@ static __always_inline int call_forget(__u64 handle)
 	if (!process || !cfg || cfg->stop || !handle)
 		return 0;
 	t = bpf_map_lookup_elem(&ec_threads, &id);
-	if (t && t->known_handle == handle)
-		t->known_handle = 0;
+	if (t && *known_slot(t, handle) == handle)
+		*known_slot(t, handle) = 0;
 	conn_close(cfg, *process, handle);
 	return 0;
 }

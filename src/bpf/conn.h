@@ -59,6 +59,20 @@ static __always_inline void bio_look(const struct ec_target *t, __u64 ssl, __u64
 		*fd = num;
 }
 
+/* Per call, so as few reads as tell: the BIO, and where it has one its descriptor. */
+static __always_inline int bio_same(const struct ec_target *t, __u64 ssl,
+				    const struct ec_conn *c)
+{
+	__u64 b = 0;
+	__s32 num = -1;
+
+	if (t->rbio == EC_KOFF_NONE)
+		return 1;
+	if (UREAD(b, ssl, t->rbio) || b != c->bio)
+		return 0;
+	return c->fd < 0 || (!UREAD(num, b, t->bio_num) && num == c->fd);
+}
+
 static __always_inline void conn_learn(const struct ec_config *cfg, struct ec_conn *c,
 				       __u64 sk, enum ec_how how)
 {
@@ -93,6 +107,12 @@ static __always_inline void conn_learn_fd(const struct ec_config *cfg, struct ec
 		conn_learn(cfg, c, sk, how);
 }
 
+/* Where a thread remembers that nothing is to be looked up for a handle. */
+static __always_inline __u64 *known_slot(struct ec_thread *t, __u64 handle)
+{
+	return &t->known[(handle >> 4 ^ handle >> 11) & (EC_KNOWN - 1)];
+}
+
 static __always_inline int conn_pending(const struct ec_conn *c)
 {
 	return !c->addrs.family && !c->gave_up;
@@ -119,13 +139,13 @@ static __always_inline struct ec_conn *conn_get(const struct ec_config *cfg,
 	__u64 bio;
 	__s32 fd;
 
+	if (c && bio_same(t, handle, c)) {
+		if (c->fd >= 0 && conn_pending(c))
+			conn_learn_fd(cfg, c, c->fd, EC_HOW_FD);
+		return c;
+	}
 	bio_look(t, handle, &bio, &fd);
 	if (c) {
-		if (c->bio == bio && c->fd == fd) {
-			if (conn_pending(c) && fd >= 0)
-				conn_learn_fd(cfg, c, fd, EC_HOW_FD);
-			return c;
-		}
 		if (!c->bio && !c->pos[0] && !c->pos[1]) {
 			/* seen before its socket was set: still the same one */
 			c->bio = bio;

@@ -88,7 +88,7 @@ static __always_inline struct ec_conn *conn_lacking(void)
 			key.handle = f->handle;
 		}
 	}
-	if (!newest || key.handle == t->known_handle)
+	if (!newest || *known_slot(t, key.handle) == key.handle)
 		return 0;
 	key.process = t->process;
 	c = bpf_map_lookup_elem(&ec_conns, &key);

@@ -27,20 +27,15 @@ int ec_ssl_write_in(struct pt_regs *ctx)
 }
 
 SEC("uprobe")
-int ec_ssl_write_out(struct pt_regs *ctx)
-{
-	return call_leave(ctx);
-}
-
-SEC("uprobe")
 int ec_ssl_read_in(struct pt_regs *ctx)
 {
 	return call_enter(ctx, PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), count_at(ctx),
 			  EC_DIR_RECV);
 }
 
+/* For both directions: the frame says which. One program is verified once. */
 SEC("uprobe")
-int ec_ssl_read_out(struct pt_regs *ctx)
+int ec_ssl_data_out(struct pt_regs *ctx)
 {
 	return call_leave(ctx);
 }
@@ -58,7 +53,7 @@ int ec_ssl_shake_in(struct pt_regs *ctx)
 SEC("uprobe")
 int ec_ssl_shake_out(struct pt_regs *ctx)
 {
-	return call_leave(ctx);
+	return call_drop(ctx);
 }
 
 SEC("uprobe")

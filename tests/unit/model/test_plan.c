@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "model/plan.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct ec_plan good(void)
+{
+	struct ec_plan p;
+
+	memset(&p, 0, sizeof(p));
+	p.npoints = EC_PLAN_POINTS;
+	for (int i = 0; i < EC_PLAN_POINTS; i++) {
+		p.points[i].prog = i % 3;
+		p.points[i].is_return = i & 1;
+		p.points[i].shape = i % EC_SHAPE__N;
+		memset(p.points[i].name, 'n', sizeof(p.points[i].name) - 1);
+	}
+	p.params.flags = EC_TARGET_NESTS;
+	return p;
+}
+
+static void test_good(void **state)
+{
+	struct ec_plan p = good();
+
+	assert_int_equal(ec_plan_check(&p, 3), 0);
+	memset(&p, 0, sizeof(p));
+	assert_int_equal(ec_plan_check(&p, 0), 0);
+}
+
+#define BAD(change)                                               \
+	do {                                                      \
+		struct ec_plan p = good();                        \
+		change;                                           \
+		assert_int_equal(ec_plan_check(&p, 3), -EBADMSG); \
+	} while (0)
+
+static void test_bad(void **state)
+{
+	struct ec_point *last;
+	struct ec_plan q;
+
+	BAD(p.npoints = EC_PLAN_POINTS + 1);
+	BAD(p.npoints = UINT32_MAX);
+	BAD(p.points[0].prog = 3);
+	BAD(p.points[EC_PLAN_POINTS - 1].prog = UINT16_MAX);
+	BAD(p.points[7].is_return = 2);
+	BAD(p.points[7].shape = EC_SHAPE__N);
+	BAD(p.points[7].stepped = 2);
+	BAD(memset(p.points[7].name, 'n', sizeof(p.points[7].name)));
+	BAD(p.params.flags = 2);
+	BAD(memset(p.library, 'x', sizeof(p.library)));
+	BAD(memset(p.version, 'x', sizeof(p.version)));
+	BAD(memset(p.how, 'x', sizeof(p.how)));
+	BAD(memset(p.why, 'x', sizeof(p.why)));
+	/* what stands behind the points that count does not matter */
+	q = good();
+	last = &q.points[EC_PLAN_POINTS - 1];
+	last->prog = 3;
+	q.npoints--;
+	assert_int_equal(ec_plan_check(&q, 3), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_bad),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
