@@ -11,8 +11,6 @@
 #include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 enum ec_item_kind {
 	EC_ITEM_DATA = 0, /* one library call's plaintext */
@@ -48,6 +46,10 @@ struct ec_item {
 			const struct ec_seg *segs;
 			size_t nsegs;
 			uint64_t total; /* bytes of the call */
+			/* Where in the call this item begins: 0, unless the call was too
+			 * long to keep and comes in parts; `len` + `lost` + `cut` is
+			 * `total` then only over all its parts. */
+			uint64_t off;
 			uint64_t len;	/* bytes that are there */
 			uint64_t lost;	/* bytes missing inside this call */
 			uint64_t cut;	/* bytes left out on purpose, at the end */
