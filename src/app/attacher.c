@@ -447,7 +447,7 @@ static void end_capture(struct attacher *a)
 		ec_session_stop(a->session);
 	if (a->worker.pid <= 0)
 		return;
-	worker_send(a, EC_MSG_STOP, 0, NULL, 0, -1);
+	worker_send(a, EC_MSG_STOP, !a->ready && !a->waiting_said, NULL, 0, -1);
 	while (!a->worker_done)
 		ec_loop_run(a->loop);
 	if (a->worker_source)

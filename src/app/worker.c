@@ -36,6 +36,7 @@ struct worker {
 	bool drained;  /* told so */
 	bool ended;    /* the attacher has no more to say */
 	bool orphan;   /* the attacher is gone */
+	bool quiet;    /* the capture never began: no counters on the log */
 	bool told_broken, told_enough;
 	char *body;
 };
@@ -185,6 +186,7 @@ static void on_message(void *ctx, uint32_t events)
 			ec_log_set_fd(EC_TAKE_FD(fd));
 		break;
 	case EC_MSG_STOP:
+		w->quiet = m.arg;
 		w->stopping = true;
 		ec_drain_finish(w->drain);
 		break;
@@ -205,7 +207,8 @@ static int finish(struct worker *w)
 
 	note_push(w);
 	ec_pipeline_finish(w->pipeline);
-	ec_pipeline_log(w->pipeline);
+	if (!w->quiet)
+		ec_pipeline_log(w->pipeline);
 	ec_pipeline_account(w->pipeline, &a);
 	broken = ec_pipeline_broken(w->pipeline);
 	err = ec_outputs_close(w->outputs, &which);

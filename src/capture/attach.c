@@ -12,7 +12,9 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-#define CLOSERS 16
+/* Each close waits for grace periods of tens of ms, which threads share. */
+#define CLOSERS	     256
+#define CLOSER_STACK (64u << 10)
 
 /* union bpf_attr for BPF_LINK_CREATE as of 6.6; older headers lack the last part. */
 struct link_create {

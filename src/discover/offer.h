@@ -9,7 +9,7 @@
 #define EC_OFFER_MODULES 64 /* a set of modules is a bit mask */
 
 struct ec_scan {
-	struct ec_map *seen; /* keys are struct ec_seen; only presence counts */
+	struct ec_map *seen; /* struct ec_seen → time of birth */
 	unsigned int denied;
 };
 

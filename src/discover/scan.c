@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "discover/scan.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "discover/offer.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -13,6 +15,7 @@
  * longest ago is forgotten first, and at worst handed on a second time.
  */
 #define SEEN_MAX 16384
+#define WANTED	 (STATX_TYPE | STATX_INO | STATX_BTIME)
 
 int ec_scan_new(struct ec_scan **out)
 {
@@ -43,12 +46,47 @@ unsigned int ec_scan_denied(const struct ec_scan *s)
 	return s->denied;
 }
 
+/*
+ * A file is known by device and inode, and by its time of birth where the file system
+ * keeps one: inode numbers are used again, on a host of short-lived containers soon. The
+ * map's value is that time, odd so that it is neither NULL nor ANY_BIRTH.
+ */
+#define ANY_BIRTH ((void *)(uintptr_t)2)
+
+static void *birth(const struct statx *x)
+{
+	uint64_t ns = (uint64_t)x->stx_btime.tv_sec * EC_NSEC + x->stx_btime.tv_nsec;
+
+	return x->stx_mask & STATX_BTIME ? (void *)(uintptr_t)(ns | 1) : ANY_BIRTH;
+}
+
+static int remember(struct ec_scan *s, const struct ec_seen *key, void *born)
+{
+	ec_map_del(s->seen, key);
+	return ec_map_put(s->seen, key, born);
+}
+
+static struct ec_seen key_of(const struct statx *x)
+{
+	return (struct ec_seen){.dev = makedev(x->stx_dev_major, x->stx_dev_minor),
+				.ino = x->stx_ino};
+}
+
+static bool was_seen(struct ec_scan *s, const struct statx *x)
+{
+	struct ec_seen key = key_of(x);
+	void *was = ec_map_get(s->seen, &key), *is = birth(x);
+
+	if (was == ANY_BIRTH && is != ANY_BIRTH)
+		remember(s, &key, is); /* added by number, now we know which file it is */
+	return was && (was == is || was == ANY_BIRTH || is == ANY_BIRTH);
+}
+
 int ec_scan_add(struct ec_scan *s, uint64_t dev, uint64_t ino)
 {
 	struct ec_seen key = {.dev = dev, .ino = ino};
-	int err = ec_map_put(s->seen, &key, s); /* any value: only presence counts */
 
-	return err == -EEXIST ? 0 : err;
+	return remember(s, &key, ANY_BIRTH);
 }
 
 const char *ec_offer_base(const char *path)
@@ -99,15 +137,15 @@ int ec_offer_file(struct ec_scan *s, int fd_in, const char *path, pid_t pid,
 	_ec_close_ int fd = fd_in;
 	struct ec_candidate c = {.path = path, .pid = pid};
 	struct ec_seen key;
-	struct stat st;
+	struct statx x;
 	int err;
 
-	if (fstat(fd, &st))
+	if (statx(fd, "", AT_EMPTY_PATH, WANTED, &x))
 		return -errno;
-	key = (struct ec_seen){.dev = st.st_dev, .ino = st.st_ino};
-	if (!S_ISREG(st.st_mode) || ec_map_get(s->seen, &key))
+	if (!S_ISREG(x.stx_mode) || was_seen(s, &x))
 		return 0;
-	err = ec_scan_add(s, key.dev, key.ino);
+	key = key_of(&x);
+	err = remember(s, &key, birth(&x));
 	if (err)
 		return err;
 	c.dev = key.dev;
@@ -116,16 +154,17 @@ int ec_offer_file(struct ec_scan *s, int fd_in, const char *path, pid_t pid,
 }
 
 /*
- * Was the mapped file seen, without opening it? Only where maps and stat(2) show one and
- * the same device: made-up ones (major 0: btrfs, overlayfs, tmpfs) must be asked by
- * fstat(2), or two subvolumes' files of one inode number would be taken for one.
+ * Most mappings of libraries are of known ones: one call tells. The device in the maps
+ * would not do: on btrfs it is that of all subvolumes, and their inode numbers repeat.
  */
-static bool seen_by_device(struct ec_scan *s, const struct ec_mapping *m)
+static bool mapping_was_seen(struct ec_scan *s, pid_t pid, const struct ec_mapping *m)
 {
-	unsigned int maj = m->dev >> 32, min = (uint32_t)m->dev;
-	struct ec_seen key = {.dev = makedev(maj, min), .ino = m->ino};
+	struct statx x;
+	char path[80];
 
-	return maj && ec_map_get(s->seen, &key);
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)m->start, (unsigned long long)m->end);
+	return !statx(AT_FDCWD, path, 0, WANTED, &x) && was_seen(s, &x);
 }
 
 int ec_offer_mapping(struct ec_scan *s, pid_t pid, const struct ec_mapping *m,
@@ -134,7 +173,7 @@ int ec_offer_mapping(struct ec_scan *s, pid_t pid, const struct ec_mapping *m,
 	uint64_t modules = ec_offer_wanted(ec_offer_base(m->path));
 	int fd;
 
-	if (!modules || seen_by_device(s, m))
+	if (!modules || mapping_was_seen(s, pid, m))
 		return 0;
 	fd = ec_proc_open_mapping(pid, m);
 	if (fd < 0) {

@@ -78,16 +78,18 @@ static int drop_bounding(void)
 
 /*
  * EINVAL: `nobody` is not mapped in this user namespace; EPERM of setgroups: it is denied
- * there (user_namespaces(7)). Root of such a namespace without capabilities and with
- * no_new_privs is an ordinary user, so that is no failure.
+ * there (user_namespaces(7)), or we were started with a few capabilities only and
+ * CAP_SETUID is none of them; what opens files is then the sandbox's to refuse. Root of
+ * such a namespace without capabilities and with no_new_privs is an ordinary user, so
+ * that is no failure.
  */
 static int become_nobody(void)
 {
 	if (setgroups(0, NULL) && errno != EPERM)
 		return -errno;
-	if (setresgid(NOBODY, NOBODY, NOBODY) && errno != EINVAL)
+	if (setresgid(NOBODY, NOBODY, NOBODY) && errno != EINVAL && errno != EPERM)
 		return -errno;
-	if (setresuid(NOBODY, NOBODY, NOBODY) && errno != EINVAL)
+	if (setresuid(NOBODY, NOBODY, NOBODY) && errno != EINVAL && errno != EPERM)
 		return -errno;
 	return 0;
 }

@@ -22,7 +22,8 @@ enum ec_msg_type {
 	EC_MSG_FLUSH,	 /* flush files (SIGUSR2) */
 	EC_MSG_REOPEN,	 /* arg: index of the output; its new descriptor comes along */
 	EC_MSG_LOG,	 /* the run log's new descriptor comes along */
-	EC_MSG_STOP,	 /* no more records: drain, answer EC_MSG_DRAINED */
+	EC_MSG_STOP,	 /* no more records: drain, answer EC_MSG_DRAINED; arg 1: it never
+			    began */
 	EC_MSG_END,	 /* last words were EC_MSG_RECORDs: close, answer EC_MSG_DONE */
 	/* worker → attacher */
 	EC_MSG_UP,	/* worker runs without rights */

@@ -3,45 +3,58 @@
 
 #include <string.h>
 
-static char *hex(char *to, uint64_t v, int digits)
+#define ROW	16
+#define ROW_MAX 96 /* 16 digits of offset, 52 of bytes, 19 of ASCII */
+
+static const char hex[] = "0123456789abcdef";
+
+/* Eight digits, more when it takes them. */
+static char *put_offset(char *to, uint64_t at)
 {
-	for (int i = digits - 1; i >= 0; i--)
-		*to++ = "0123456789abcdef"[v >> 4 * i & 15];
+	int shift = 28;
+
+	while (shift < 60 && at >> (shift + 4))
+		shift += 4;
+	for (; shift >= 0; shift -= 4)
+		*to++ = hex[at >> shift & 15];
 	return to;
 }
 
-static size_t line(char *to, const uint8_t *p, size_t n, uint64_t at)
+static char *put_row(char *to, const uint8_t *p, size_t n, uint64_t at)
 {
-	char *o = hex(to, at, at >> 32 ? 16 : 8);
+	size_t i;
 
-	for (size_t i = 0; i < 16; i++) {
-		*o++ = ' ';
+	to = put_offset(to, at);
+	for (i = 0; i < ROW; i++) {
 		if (i % 8 == 0)
-			*o++ = ' ';
-		if (i < n) {
-			o = hex(o, p[i], 2);
-		} else {
-			*o++ = ' ';
-			*o++ = ' ';
-		}
+			*to++ = ' ';
+		to[0] = ' ';
+		to[1] = i < n ? hex[p[i] >> 4] : ' ';
+		to[2] = i < n ? hex[p[i] & 15] : ' ';
+		to += 3;
 	}
-	*o++ = ' ';
-	*o++ = ' ';
-	*o++ = '|';
-	for (size_t i = 0; i < n; i++)
-		*o++ = p[i] >= 0x20 && p[i] < 0x7f ? p[i] : '.';
-	*o++ = '|';
-	*o++ = '\n';
-	return o - to;
+	memcpy(to, "  |", 3);
+	to += 3;
+	for (i = 0; i < n; i++)
+		*to++ = p[i] >= 0x20 && p[i] < 0x7f ? (char)p[i] : '.';
+	*to++ = '|';
+	*to++ = '\n';
+	return to;
 }
 
-void ec_hexdump(struct ec_buf *b, const uint8_t *p, size_t n, uint64_t base)
+int ec_hexdump(struct ec_out *o, const uint8_t *p, size_t n, uint64_t at)
 {
-	for (size_t i = 0; i < n; i += 16) {
-		char *to = ec_buf_room(b, EC_HEXDUMP_LINE + 16);
+	char *room, *to;
+	int rc = 0;
 
-		if (!to)
-			return;
-		b->len += line(to, p + i, EC_MIN(n - i, (size_t)16), base + i);
+	for (size_t len; n && !rc; p += len, n -= len, at += len) {
+		len = EC_MIN(n, (size_t)ROW);
+		room = ec_buf_room(&o->buf, ROW_MAX);
+		if (!room)
+			return ec_out_commit(o);
+		to = put_row(room, p, len, at);
+		o->buf.len += (size_t)(to - room);
+		rc = ec_out_commit(o);
 	}
+	return rc;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Hex dump in the canonical form of hexdump -C: offset, sixteen bytes in two groups,
+ * ASCII. Private to this room.
+ */
 #ifndef EC_SINK_HEXDUMP_H
 #define EC_SINK_HEXDUMP_H
 
-#include "base/buf.h"
+#include "sink/out.h"
 
-#define EC_HEXDUMP_LINE 80 /* longest line with its newline */
-
-/* Canonical dump: offset (from `base`), 16 bytes in two groups, ASCII. */
-void ec_hexdump(struct ec_buf *b, const uint8_t *p, size_t n, uint64_t base);
+/* `at`: offset of the first byte. 0 or -errno */
+int ec_hexdump(struct ec_out *o, const uint8_t *p, size_t n, uint64_t at);
 
 #endif

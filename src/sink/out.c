@@ -6,10 +6,11 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#define COMMIT	64 /* KiB: written from here on */
-#define DIRECT	4096
-#define BUF_MAX (512u << 20)
-#define KEEP	(1u << 20) /* a larger buffer is given back */
+#define COMMIT_AT   (64u << 10)
+#define BUFFER_MAX  (64u << 20)
+#define BUFFER_KEEP (256u << 10) /* a larger one is given back once it is written */
+/* From here on a system call of its own costs less than the copy. */
+#define DIRECT_FROM 8192
 
 int ec_out_new(int fd, const char *name, struct ec_out **out)
 {
@@ -23,7 +24,7 @@ int ec_out_new(int fd, const char *name, struct ec_out **out)
 		return -ENOMEM;
 	}
 	o->fd = fd;
-	ec_buf_init(&o->buf, BUF_MAX);
+	ec_buf_init(&o->buf, BUFFER_MAX);
 	*out = o;
 	return 0;
 }
@@ -32,79 +33,104 @@ static int wait_writable(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 
+	/* An error or hang-up is what the next write tells. */
 	return poll(&p, 1, -1) < 0 && errno != EINTR ? -errno : 0;
 }
 
+/* Writes all of the pieces. */
 static int write_all(struct ec_out *o, struct iovec *v, int n)
 {
-	while (n) {
-		ssize_t k;
+	ssize_t done;
+	int rc = 0;
 
+	while (n && !rc) {
 		if (!v->iov_len) {
 			v++;
 			n--;
 			continue;
 		}
-		k = writev(o->fd, v, n);
-		if (k < 0) {
-			if (errno == EINTR || (errno == EAGAIN && !wait_writable(o->fd)))
-				continue;
-			return -errno;
+		done = writev(o->fd, v, n);
+		if (done < 0) {
+			if (errno == EAGAIN)
+				rc = wait_writable(o->fd);
+			else if (errno != EINTR)
+				rc = -errno;
+			continue;
 		}
-		o->written += k;
-		for (; n && (size_t)k >= v->iov_len; v++, n--)
-			k -= v->iov_len;
+		if (!done) {
+			rc = -EIO; /* would go on for ever */
+			continue;
+		}
+		o->written += (uint64_t)done;
+		for (; n && (size_t)done >= v->iov_len; v++, n--)
+			done -= (ssize_t)v->iov_len;
 		if (n) {
-			v->iov_base = (char *)v->iov_base + k;
-			v->iov_len -= k;
+			v->iov_base = (char *)v->iov_base + done;
+			v->iov_len -= (size_t)done;
 		}
 	}
-	return 0;
+	return rc;
 }
 
+/* The buffer, then p. What was buffered is gone afterwards, written or not. */
 static int write_out(struct ec_out *o, const void *p, size_t n)
 {
-	struct iovec v[2] = {{o->buf.data, o->buf.len}, {(void *)p, n}};
+	struct iovec v[2] = {
+		{.iov_base = o->buf.data, .iov_len = o->buf.len},
+		{.iov_base = (void *)(uintptr_t)p, .iov_len = n},
+	};
 
 	if (!o->err)
-		o->err = o->buf.err;
-	if (!o->err)
 		o->err = write_all(o, v, 2);
-	if (o->buf.cap > KEEP)
+	if (!o->err)
+		o->err = o->buf.err;
+	if (o->buf.cap > BUFFER_KEEP)
 		ec_buf_free(&o->buf);
-	ec_buf_reset(&o->buf);
+	else
+		ec_buf_reset(&o->buf);
 	return o->err;
 }
 
 int ec_out_data(struct ec_out *o, const void *p, size_t n)
 {
-	if (n >= DIRECT)
+	if (o->err)
+		return o->err;
+	/* Part of the buffer may be missing: nothing comes after that. */
+	if (o->buf.err)
+		return write_out(o, NULL, 0);
+	if (n >= DIRECT_FROM)
 		return write_out(o, p, n);
 	ec_buf_add(&o->buf, p, n);
-	return o->err;
+	return ec_out_commit(o);
 }
 
 int ec_out_commit(struct ec_out *o)
 {
-	return o->buf.len >= COMMIT << 10 || o->buf.err ? write_out(o, NULL, 0) : o->err;
+	if (o->buf.len >= COMMIT_AT || o->buf.err)
+		return write_out(o, NULL, 0);
+	return o->err;
 }
 
 int ec_out_flush(struct ec_out *o)
 {
-	return o->buf.len || o->buf.err ? write_out(o, NULL, 0) : o->err;
+	if (o->buf.len || o->buf.err)
+		return write_out(o, NULL, 0);
+	return o->err;
 }
 
 int ec_out_free(struct ec_out *o)
 {
-	int err;
+	int rc;
 
 	if (!o)
 		return 0;
-	err = ec_out_flush(o);
-	if (o->fd > 2 && close(o->fd) && !err)
-		err = -errno;
+	rc = ec_out_flush(o);
+	/* Errors of a late write (quota, network file systems) come with close(2); after
+	 * EINTR the descriptor is gone on Linux. */
+	if (o->fd > 2 && close(o->fd) && !rc && errno != EINTR)
+		rc = -errno;
 	ec_buf_free(&o->buf);
 	free(o->name);
 	free(o);
-	return err;
+	return rc;
 }

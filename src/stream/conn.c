@@ -147,8 +147,11 @@ void ec_sconn_part(struct ec_streams *s, struct ec_sconn *c, enum ec_dir dir, bo
 		ec_call_take_tail(call);
 	else
 		ec_call_keep_tail(call);
-	if (call->nsegs)
-		ec_sconn_show(s, c, call, false);
+	if (!call->nsegs) {
+		ec_call_fini(call);
+		return;
+	}
+	ec_sconn_show(s, c, call, false);
 	ec_call_next_part(call);
 }
 

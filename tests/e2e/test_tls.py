@@ -5,7 +5,7 @@ import hashlib
 import subprocess
 import time
 
-from lib import (PYTHON, Capture, Server, curl, final, free_port, main, nothing_lost,
+from harness import (PYTHON, Capture, Server, curl, final, free_port, main, nothing_lost,
                  payload, streams, sums, wait_for, ENV)
 
 

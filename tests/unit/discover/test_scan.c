@@ -165,6 +165,38 @@ static void replaced_library(void **state)
 	fake_unmap(a), fake_unmap(b);
 }
 
+/* A new file in the place of one that is gone, with its inode number: another file. */
+static void number_used_again(void **state)
+{
+	struct fake_seen seen = {0};
+	char path[256];
+	struct statx x;
+	uint64_t first = 0;
+
+	fake_path(path, sizeof(path), "libec_a.so.1");
+	for (unsigned int i = 0; i < 20; i++) {
+		void *a = fake_map("libec_a.so.1");
+
+		assert_int_equal(statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &x),
+				 0);
+		if (i && x.stx_ino == first && x.stx_mask & STATX_BTIME) {
+			assert_int_equal(scan_me(&seen), 0);
+			assert_int_equal(seen.n, 2);
+			fake_unmap(a);
+			return;
+		}
+		if (!i) {
+			first = x.stx_ino;
+			assert_int_equal(scan_me(&seen), 0);
+			assert_int_equal(seen.n, 1);
+		}
+		fake_unmap(a);
+		assert_int_equal(unlink(path), 0);
+	}
+	print_message("skipped: this file system does not use inode numbers again\n");
+	skip();
+}
+
 /* Two file systems, one inode number, one name behind the mount point: two files. */
 static int two_mounts(void)
 {
