@@ -164,7 +164,9 @@ static bool mapping_was_seen(struct ec_scan *s, pid_t pid, const struct ec_mappi
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
 		 (unsigned long long)m->start, (unsigned long long)m->end);
-	return !statx(AT_FDCWD, path, 0, WANTED, &x) && was_seen(s, &x);
+	/* Another inode: something else is mapped there by now, or an overlayfs. */
+	return !statx(AT_FDCWD, path, 0, WANTED, &x) && x.stx_ino == m->ino &&
+	       was_seen(s, &x);
 }
 
 int ec_offer_mapping(struct ec_scan *s, pid_t pid, const struct ec_mapping *m,

@@ -200,14 +200,54 @@ static int open_regular(const char *path, const struct ec_mapping *m)
 	return fd < 0 ? -errno : fd;
 }
 
-int ec_proc_open_mapping(pid_t pid, const struct ec_mapping *m)
+static const char *base_name(const char *path)
 {
-	char path[PATH_MAX + 32];
-	int fd, fd2;
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/*
+ * Another file may be mapped there by now. The inode tells, but not on every overlayfs
+ * (whose layers are on several file systems), so the same name will do too; folders do
+ * not count, for they are seen from different roots.
+ */
+static bool is_mapped_file(const char *link, int fd, const struct ec_mapping *m)
+{
+	const size_t cut = strlen(DELETED);
+	char name[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (!fstat(fd, &st) && st.st_ino == m->ino)
+		return true;
+	n = readlink(link, name, sizeof(name) - 1);
+	if (n <= 0 || !m->path)
+		return false;
+	if ((size_t)n > cut && !memcmp(name + n - cut, DELETED, cut))
+		n -= (ssize_t)cut;
+	name[n] = 0;
+	return !strcmp(base_name(name), base_name(m->path));
+}
+
+static int open_map_file(pid_t pid, const struct ec_mapping *m)
+{
+	_ec_close_ int fd = -1;
+	char path[80];
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
 		 (unsigned long long)m->start, (unsigned long long)m->end);
 	fd = open_regular(path, NULL);
+	if (fd >= 0 && !is_mapped_file(path, fd, m))
+		return -ENOENT;
+	return EC_TAKE_FD(fd);
+}
+
+int ec_proc_open_mapping(pid_t pid, const struct ec_mapping *m)
+{
+	int fd = open_map_file(pid, m), fd2;
+	char path[PATH_MAX + 32];
+
 	if (fd >= 0 || m->deleted || !m->path)
 		return fd;
 	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, m->path);

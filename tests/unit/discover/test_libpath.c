@@ -201,6 +201,7 @@ static void search(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		// clang-format off
 		ONE(lines),
 		ONE(includes),
 		ONE(circles_end),
@@ -208,6 +209,7 @@ int main(void)
 		ONE(standard_folders),
 		ONE(list_is_bounded),
 		ONE(search),
+		// clang-format on
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

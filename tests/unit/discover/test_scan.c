@@ -267,11 +267,19 @@ static void refusal_is_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ONE(each_file_once),	    ONE(all_processes),
-		ONE(one_for_each_module),   ONE(descriptors_are_closed),
-		ONE(added_files_are_known), ONE(callback_ends_it),
-		ONE(missing_process),	    ONE(replaced_library),
-		ONE(same_inode_number),	    ONE(refusal_is_counted),
+		// clang-format off
+		ONE(each_file_once),
+		ONE(all_processes),
+		ONE(one_for_each_module),
+		ONE(descriptors_are_closed),
+		ONE(added_files_are_known),
+		ONE(callback_ends_it),
+		ONE(missing_process),
+		ONE(replaced_library),
+		ONE(number_used_again),
+		ONE(same_inode_number),
+		ONE(refusal_is_counted),
+		// clang-format on
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "base/util.h"
 #include "host/koffs.h"
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -172,5 +173,6 @@ int main(void)
 		cmocka_unit_test(this_kernel),
 	};
 
+	libbpf_set_print(NULL); /* damage is meant */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,8 +57,8 @@ static const struct ec_point *point(const struct ec_plan *p, int prog, int nth)
 static void test_names(void **state)
 {
 	const struct ec_module *m = &ec_module_openssl;
-	static const char *const progs[] = {"ec_ssl_write_in", "ec_ssl_write_out",
-					    "ec_ssl_read_in",  "ec_ssl_read_out",
+	static const char *const progs[] = {"ec_ssl_write_in", "ec_ssl_data_out",
+					    "ec_ssl_read_in",  "ec_ssl_data_out",
 					    "ec_ssl_shake_in", "ec_ssl_shake_out",
 					    "ec_ssl_free",     "ec_ssl_clear"};
 
