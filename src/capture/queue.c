@@ -9,7 +9,10 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define WRAP UINT32_MAX /* instead of a length: the next record is at the start */
+/* An empty queue past this begins anew at its start: what is used stays in the caches,
+ * and memory is touched only as far as a backlog needs it. */
+#define RESTART (4u << 20)
+#define WRAP	UINT32_MAX /* instead of a length: the next record is at the start */
 
 struct ec_queue {
 	uint8_t *mem;
@@ -76,7 +79,9 @@ void ec_queue_put(struct ec_queue *q, const void *rec, size_t n)
 	size_t at = head % q->size;
 	uint32_t len = n;
 
-	if (at + need > q->size) {
+	if (at + need > q->size ||
+	    (at >= RESTART &&
+	     head == atomic_load_explicit(&q->tail, memory_order_acquire))) {
 		uint32_t wrap = WRAP;
 
 		room_wait(q, head, q->size - at);

@@ -7,11 +7,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #define DELETED	    " (deleted)"
-#define BUF_BYTES   (16u << 10) /* the kernel gives a page at a time; a line is shorter */
+#define BUF_BYTES   (16u << 10) /* the kernel gives a page at a time */
 #define PF_KTHREAD  0x00200000u /* include/linux/sched.h, shown in the stat file */
 #define EXEC_COLUMN 2		/* in "r-xp" */
 
@@ -92,24 +93,109 @@ static bool parse_line(char *line, char *end, struct ec_mapping *m)
 	return true;
 }
 
-/* Hands on the whole lines in buf; what is left over moves to the front of it. */
-static int take_lines(pid_t pid, char *buf, size_t *have, ec_proc_map_fn *fn, void *ctx)
+struct text {
+	size_t have;
+	bool cut; /* the head of a line longer than the buffer was dropped */
+	char buf[BUF_BYTES];
+};
+
+/* Hands on the whole lines; what is left over moves to the front. */
+static int take_lines(pid_t pid, struct text *t, ec_proc_map_fn *fn, void *ctx)
 {
-	char *p = buf, *end = buf + *have, *nl;
+	char *p = t->buf, *end = t->buf + t->have, *nl;
 	struct ec_mapping m;
 
 	while ((nl = memchr(p, '\n', (size_t)(end - p)))) {
-		int ret = parse_line(p, nl, &m) ? fn(ctx, pid, &m) : 0;
+		int ret = !t->cut && parse_line(p, nl, &m) ? fn(ctx, pid, &m) : 0;
 
 		if (ret)
 			return ret;
+		t->cut = false;
 		p = nl + 1;
 	}
-	*have = (size_t)(end - p);
-	memmove(buf, p, *have);
-	if (*have == BUF_BYTES)
-		*have = 0; /* no line of the kernel's is that long */
+	t->have = (size_t)(end - p);
+	memmove(t->buf, p, t->have);
+	if (t->have == sizeof(t->buf)) {
+		t->have = 0;
+		t->cut = true;
+	}
 	return 0;
+}
+
+/*
+ * PROCMAP_QUERY, since 6.11 (kernel commit ed5d583a88a9): executable mappings of files
+ * alone, as numbers. A third of the time that the text takes. Our own definitions,
+ * because system headers may be older.
+ */
+struct map_query {
+	uint64_t size;
+	uint64_t query_flags; /* in */
+	uint64_t query_addr;  /* in */
+	uint64_t start, end;
+	uint64_t flags, page_size;
+	uint64_t offset, inode;
+	uint32_t dev_major, dev_minor;
+	uint32_t name_size; /* in: of the buffer; out: with its NUL, 0: none */
+	uint32_t build_id_size;
+	uint64_t name_addr, build_id_addr; /* in */
+};
+#define MAP_QUERY	   _IOWR('f', 17, struct map_query)
+#define MAP_QUERY_EXEC	   0x04
+#define MAP_QUERY_OR_NEXT  0x10
+#define MAP_QUERY_OF_FILES 0x20
+
+/* The first mapping from `at` on. 0; -ENOENT none. A name too long for us is "". */
+static int query(int fd, uint64_t at, struct map_query *q, char name[PATH_MAX])
+{
+	for (uint32_t room = PATH_MAX;; room = 0) {
+		*q = (struct map_query){
+			.size = sizeof(*q),
+			.query_flags =
+				MAP_QUERY_EXEC | MAP_QUERY_OR_NEXT | MAP_QUERY_OF_FILES,
+			.query_addr = at,
+			.name_addr = room ? (uintptr_t)name : 0,
+			.name_size = room,
+		};
+		if (!ioctl(fd, MAP_QUERY, q)) {
+			name[room && q->name_size ? PATH_MAX - 1 : 0] = 0;
+			return 0;
+		}
+		if (errno != ENAMETOOLONG || !room)
+			return -errno;
+	}
+}
+
+/* *known is false when this kernel, or this process, has no such answer. */
+static int query_all(int fd, pid_t pid, ec_proc_map_fn *fn, void *ctx, bool *known)
+{
+	const size_t cut = strlen(DELETED);
+	char name[PATH_MAX];
+	struct map_query q;
+	uint64_t at = 0;
+	int err;
+
+	while (!(err = query(fd, at, &q, name)) && q.end > at) {
+		struct ec_mapping m = {
+			.start = q.start,
+			.end = q.end,
+			.offset = q.offset,
+			.dev = (uint64_t)q.dev_major << 32 | q.dev_minor,
+			.ino = q.inode,
+			.path = name,
+		};
+		size_t len = strlen(name);
+
+		*known = true;
+		at = q.end;
+		m.deleted = len > cut && !strcmp(name + len - cut, DELETED);
+		if (m.deleted)
+			name[len - cut] = 0;
+		err = *name == '/' && m.ino ? fn(ctx, pid, &m) : 0;
+		if (err)
+			return err;
+	}
+	*known |= err == -ENOENT;
+	return err == -ENOENT ? 0 : err;
 }
 
 /* Kernel threads have no maps, but refuse to say so to who may not look. */
@@ -149,18 +235,23 @@ static int refused(pid_t pid, int err)
 int ec_proc_maps(pid_t pid, ec_proc_map_fn *fn, void *ctx)
 {
 	_ec_close_ int fd = -1;
-	char buf[BUF_BYTES];
-	size_t have = 0;
+	struct text t;
+	bool known = false;
 	ssize_t n;
 	int ret;
 
-	snprintf(buf, sizeof(buf), "/proc/%d/maps", pid);
-	fd = open(buf, O_RDONLY | O_CLOEXEC);
+	snprintf(t.buf, sizeof(t.buf), "/proc/%d/maps", pid);
+	fd = open(t.buf, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return refused(pid, errno);
-	while ((n = read(fd, buf + have, sizeof(buf) - have)) > 0) {
-		have += (size_t)n;
-		ret = take_lines(pid, buf, &have, fn, ctx);
+	ret = query_all(fd, pid, fn, ctx, &known);
+	if (known)
+		return ret;
+	t.have = 0;
+	t.cut = false;
+	while ((n = read(fd, t.buf + t.have, sizeof(t.buf) - t.have)) > 0) {
+		t.have += (size_t)n;
+		ret = take_lines(pid, &t, fn, ctx);
 		if (ret)
 			return ret;
 	}

@@ -1,28 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "base/util.h"
 #include "sink/sink.h"
 
 #include <string.h>
 
-const struct ec_sink_ops *const ec_sinks[] = {&ec_sink_text, &ec_sink_jsonl, NULL};
+const struct ec_sink_ops *const ec_sinks[] = {
+	&ec_sink_text,
+	&ec_sink_jsonl,
+	NULL,
+};
 
 const struct ec_sink_ops *ec_sink_find(const char *name)
 {
-	for (int i = 0; ec_sinks[i]; i++)
+	for (size_t i = 0; ec_sinks[i]; i++) {
 		if (!strcmp(ec_sinks[i]->name, name))
 			return ec_sinks[i];
+	}
 	return NULL;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), k = strlen(end);
+
+	return n > k && !strcmp(s + n - k, end);
 }
 
 const struct ec_sink_ops *ec_sink_for_path(const char *path)
 {
-	size_t n = strlen(path);
-
-	for (int i = 0; ec_sinks[i]; i++) {
-		const char *const *s = ec_sinks[i]->suffixes;
-
-		for (; s && *s; s++)
-			if (n > strlen(*s) && !strcmp(path + n - strlen(*s), *s))
+	for (size_t i = 0; ec_sinks[i]; i++) {
+		for (size_t j = 0; ec_sinks[i]->suffixes[j]; j++) {
+			if (ends_with(path, ec_sinks[i]->suffixes[j]))
 				return ec_sinks[i];
+		}
 	}
 	return &ec_sink_text;
 }

@@ -1,260 +1,303 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Text for people: one head line a message, then its body (docs/FORMATS.md). */
-#include "sink/sink.h"
-#include "sink/hexdump.h"
+/* Text for people (docs/FORMATS.md): a head line, then the bytes as they are. */
 #include "base/clock.h"
-#include "base/utf8.h"
 #include "model/addrs.h"
+#include "sink/hexdump.h"
+#include "sink/show.h"
+#include "sink/sink.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define PREFIX_MIN 16 /* a shorter text before binary bytes is dumped with them */
+#define BOLD   "\033[1m"
+#define RED    "\033[31m"
+#define NORMAL "\033[0m"
 
-struct text {
+/* Bytes of text before binary that are worth being shown as text. */
+#define PREFIX_MIN    16
+/* One control character in so many bytes still makes a text: coloured terminal output
+ * is text, small numbers between short strings are not. */
+#define CONTROL_SHARE 6
+
+struct state {
 	struct ec_clock_cache clock;
-	char last; /* last byte of the body so far */
+	bool any; /* something was written: a blank line goes first */
 };
-
-/* Code points that a terminal acts on: C1 controls and bidirectional overrides. */
-static bool moves_terminal(uint32_t c)
-{
-	return (c >= 0x80 && c <= 0x9f) || (c >= 0x202a && c <= 0x202e) ||
-	       (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f;
-}
-
-/* A whole, valid character of 2 to 4 bytes. RFC 3629 section 3 */
-static size_t decode(const uint8_t *p, size_t n, uint32_t *out)
-{
-	size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 1;
-	uint32_t c;
-
-	if (len == 1 || len > n || ec_utf8_valid(p, len) != len)
-		return 0;
-	c = p[0] & (0x7f >> len);
-	for (size_t i = 1; i < len; i++)
-		c = c << 6 | (p[i] & 0x3f);
-	*out = c;
-	return len;
-}
-
-static void escaped(struct ec_sink *s, const uint8_t *p, size_t n)
-{
-	struct ec_buf *b = &s->out->buf;
-
-	while (n) {
-		size_t k = ec_utf8_plain(p, n);
-		uint32_t c;
-
-		if (k) {
-			ec_out_data(s->out, p, k);
-		} else if (p[0] < 0x80 || !(k = decode(p, n, &c))) {
-			ec_buf_printf(b, "\\x%02x", p[0]);
-			k = 1;
-		} else if (moves_terminal(c)) {
-			ec_buf_printf(b, "\\u%04x", c);
-		} else {
-			ec_buf_add(b, p, k);
-		}
-		p += k;
-		n -= k;
-		ec_out_commit(s->out);
-	}
-}
-
-static void dump(struct ec_sink *s, const uint8_t *p, size_t n, uint64_t base)
-{
-	for (size_t i = 0; i < n; i += 16384) {
-		ec_hexdump(&s->out->buf, p + i, EC_MIN(n - i, (size_t)16384), base + i);
-		ec_out_commit(s->out);
-	}
-}
-
-/* Up to where it is text: valid UTF-8 with few control characters among it. */
-static size_t text_length(const uint8_t *p, size_t n)
-{
-	size_t valid = ec_utf8_valid(p, n), controls = 0;
-	const uint8_t *nul = memchr(p, 0, valid);
-
-	if (nul)
-		valid = nul - p;
-	for (size_t i = 0; i < valid; i++)
-		controls += p[i] < 0x20 && p[i] != '\n' && p[i] != '\t' && p[i] != '\r' &&
-			    p[i] != 0x1b;
-	return controls * 20 > valid ? 0 : valid;
-}
-
-static void newline(struct ec_sink *s)
-{
-	struct text *t = s->state;
-
-	if (t->last != '\n')
-		ec_buf_putc(&s->out->buf, '\n');
-	t->last = '\n';
-}
-
-static void run(struct ec_sink *s, const uint8_t *p, size_t n, uint64_t base)
-{
-	struct text *t = s->state;
-	size_t k;
-
-	if (!n)
-		return;
-	if (s->opts.hex) {
-		newline(s);
-		dump(s, p, n, base);
-		return;
-	}
-	if (ec_utf8_plain(p, n) == n) {
-		ec_out_data(s->out, p, n);
-		t->last = p[n - 1];
-		return;
-	}
-	k = text_length(p, n);
-	/* a character that the end of the call splits is still text */
-	if (k && k + ec_utf8_tail(p, n) >= n) {
-		escaped(s, p, n);
-		t->last = p[n - 1];
-		return;
-	}
-	while (k && p[k - 1] != '\n')
-		k--;
-	if (k < PREFIX_MIN)
-		k = 0;
-	escaped(s, p, k);
-	if (k)
-		t->last = '\n';
-	newline(s);
-	dump(s, p + k, n - k, base + k);
-}
-
-static void name(struct ec_buf *b, const char *comm)
-{
-	for (; *comm; comm++) {
-		if ((unsigned char)*comm < 0x20 || *comm == 0x7f)
-			ec_buf_printf(b, "\\x%02x", (unsigned char)*comm);
-		else
-			ec_buf_putc(b, *comm);
-	}
-}
-
-static void field(struct ec_buf *b, const char *key, uint64_t v)
-{
-	ec_buf_puts(b, key);
-	ec_buf_u64(b, v);
-}
-
-static void endpoint(struct ec_buf *b, const char *key, const struct ec_addrs *a,
-		     bool local)
-{
-	char ep[EC_ENDPOINT_LEN];
-
-	ec_endpoint_format(a->family, local ? a->laddr : a->raddr,
-			   local ? a->lport : a->rport, ep);
-	ec_buf_puts(b, key);
-	ec_buf_puts(b, ep);
-}
-
-static void head(struct ec_sink *s, const struct ec_item *it)
-{
-	struct ec_buf *b = &s->out->buf;
-	struct text *t = s->state;
-	char when[EC_CLOCK_LEN];
-	size_t n = ec_clock_format(&t->clock, it->wall, 6, false, when);
-
-	if (s->opts.color)
-		ec_buf_puts(b, "\033[1m");
-	ec_buf_add(b, when, n);
-	field(b, " PID:", it->pid);
-	ec_buf_puts(b, ", Comm:");
-	name(b, it->comm ? it->comm : "");
-	field(b, ", TID:", it->tid);
-	if (ec_addrs_known(it->addrs)) {
-		bool local = !ec_addrs_from_peer(it->dir);
-
-		endpoint(b, ", Src:", it->addrs, local);
-		endpoint(b, ", Dest:", it->addrs, !local);
-	}
-}
-
-static void head_end(struct ec_sink *s)
-{
-	ec_buf_puts(&s->out->buf, s->opts.color ? "\033[0m\n" : "\n");
-}
-
-static void gap(struct ec_sink *s, uint64_t n, enum ec_loss cause)
-{
-	struct ec_buf *b = &s->out->buf;
-
-	newline(s);
-	if (s->opts.color)
-		ec_buf_puts(b, "\033[31m");
-	field(b, "… ", n);
-	ec_buf_puts(b, " bytes lost (");
-	ec_buf_puts(b, ec_loss_text(cause));
-	ec_buf_putc(b, ')');
-	head_end(s);
-}
-
-static void data(struct ec_sink *s, const struct ec_item *it)
-{
-	struct ec_buf *b = &s->out->buf;
-	struct text *t = s->state;
-	uint64_t at = 0;
-
-	t->last = '\n';
-	if (it->data.lost_before)
-		gap(s, it->data.lost_before, it->data.lost_before_cause);
-	head(s, it);
-	ec_buf_puts(b, it->dir == EC_DIR_SENT ? ", sent " : ", received ");
-	ec_buf_u64(b, it->data.total);
-	ec_buf_puts(b, " bytes");
-	head_end(s);
-	for (size_t i = 0; i < it->data.nsegs; i++) {
-		const struct ec_seg *g = &it->data.segs[i];
-
-		if (g->data)
-			run(s, g->data, g->len, at);
-		else
-			gap(s, g->len, g->cause);
-		at += g->len;
-	}
-	newline(s);
-	if (it->data.cut) {
-		field(b, "… ", it->data.total - it->data.cut);
-		field(b, " of ", it->data.total);
-		ec_buf_puts(b, " bytes shown\n");
-	}
-	ec_buf_putc(b, '\n');
-}
-
-static void loss(struct ec_sink *s, const struct ec_item *it)
-{
-	struct text *t = s->state;
-
-	t->last = '\n';
-	head(s, it);
-	head_end(s);
-	gap(s, it->loss.bytes, it->loss.cause);
-	ec_buf_putc(&s->out->buf, '\n');
-}
 
 static int text_open(struct ec_sink *s)
 {
-	s->state = calloc(1, sizeof(struct text));
+	s->state = calloc(1, sizeof(struct state));
 	if (!s->state)
 		return -ENOMEM;
 	s->kinds = 1u << EC_ITEM_DATA | 1u << EC_ITEM_LOSS;
+	if (s->opts.stats)
+		s->kinds |= 1u << EC_ITEM_STATS;
 	return 0;
+}
+
+static void put_number(struct ec_buf *b, const char *before, uint64_t v)
+{
+	ec_buf_puts(b, before);
+	ec_buf_u64(b, v);
+}
+
+static void put_endpoint(struct ec_buf *b, const char *before, const struct ec_addrs *a,
+			 bool remote)
+{
+	char text[EC_ENDPOINT_LEN];
+	size_t n;
+
+	n = ec_endpoint_format(a->family, remote ? a->raddr : a->laddr,
+			       remote ? a->rport : a->lport, text);
+	if (!n)
+		return;
+	ec_buf_puts(b, before);
+	ec_buf_add(b, text, n);
+}
+
+/* Time, who, where; no newline. */
+static void put_head(struct ec_sink *s, const struct ec_item *it)
+{
+	struct ec_buf *b = &s->out->buf;
+	struct state *st = s->state;
+	char time[EC_CLOCK_LEN];
+	size_t n;
+
+	if (st->any)
+		ec_buf_putc(b, '\n');
+	st->any = true;
+	if (s->opts.color)
+		ec_buf_puts(b, BOLD);
+	n = ec_clock_format(&st->clock, it->wall, 6, false, time);
+	ec_buf_add(b, time, n);
+	if (it->pid) {
+		put_number(b, " PID:", it->pid);
+		ec_buf_puts(b, ", Comm:");
+		ec_show_name(b, it->comm ?: "");
+		put_number(b, ", TID:", it->tid);
+	}
+	if (ec_addrs_known(it->addrs)) {
+		put_endpoint(b, it->pid ? ", Src:" : " Src:", it->addrs,
+			     ec_addrs_from_peer(it->dir));
+		put_endpoint(b, ", Dest:", it->addrs, !ec_addrs_from_peer(it->dir));
+	}
+}
+
+static void end_head(struct ec_sink *s)
+{
+	ec_buf_puts(&s->out->buf, s->opts.color ? NORMAL "\n" : "\n");
+}
+
+static const char *dir_word(enum ec_dir dir)
+{
+	return dir == EC_DIR_SENT ? "sent" : dir == EC_DIR_RECV ? "received" : NULL;
+}
+
+static void put_lost(struct ec_sink *s, uint64_t n, const char *unit, enum ec_loss cause,
+		     const char *more)
+{
+	struct ec_buf *b = &s->out->buf;
+
+	if (s->opts.color)
+		ec_buf_puts(b, RED);
+	put_number(b, "… ", n);
+	ec_buf_putc(b, ' ');
+	ec_buf_puts(b, unit);
+	ec_buf_puts(b, " lost (");
+	ec_buf_puts(b, ec_loss_text(cause));
+	ec_buf_putc(b, ')');
+	ec_buf_puts(b, more);
+	if (s->opts.color)
+		ec_buf_puts(b, NORMAL);
+	ec_buf_putc(b, '\n');
+}
+
+enum look {
+	PLAIN, /* text that can be written as it stands */
+	TEXT,
+	BINARY,
+};
+
+/*
+ * What a message is. A character may be cut apart where bytes are missing and at the
+ * end; then its pieces are escaped, but that makes no binary of the rest.
+ */
+static enum look judge(const struct ec_item *it)
+{
+	bool torn = it->data.off || it->data.lost_before; /* before this segment */
+	uint64_t controls = 0, pieces = 0;
+	struct ec_show_kind k;
+	bool plain = true;
+
+	for (size_t i = 0; i < it->data.nsegs; i++) {
+		const struct ec_seg *seg = &it->data.segs[i];
+
+		if (!seg->data) {
+			torn = true;
+			continue;
+		}
+		ec_show_judge(seg->data, seg->len, &k);
+		if (k.invalid || (k.head && !torn))
+			return BINARY;
+		plain = plain && k.plain == seg->len;
+		controls += k.controls;
+		pieces += k.head + k.tail;
+		torn = false;
+	}
+	if (plain)
+		return PLAIN;
+	if (controls > it->data.len / CONTROL_SHARE || pieces > it->data.len / 2)
+		return BINARY;
+	return TEXT;
+}
+
+/* Whole lines of text before what is binary: the head of an HTTP message, say. */
+static size_t text_prefix(const struct ec_seg *seg)
+{
+	size_t n = ec_show_plain(seg->data, seg->len);
+	const uint8_t *end = n ? memrchr(seg->data, '\n', n) : NULL;
+
+	n = end ? (size_t)(end + 1 - seg->data) : 0;
+	return n >= PREFIX_MIN ? n : 0;
+}
+
+/* Writes the run; *line: does the output stand at the begin of a line? */
+static int put_data(struct ec_sink *s, const struct ec_seg *seg, enum look look,
+		    size_t prefix, uint64_t at, bool *line)
+{
+	int rc = 0;
+
+	if (look == PLAIN)
+		rc = ec_out_data(s->out, seg->data, seg->len);
+	else if (look == TEXT)
+		rc = ec_show_text(s->out, seg->data, seg->len);
+	if (look != BINARY) {
+		*line = seg->len && seg->data[seg->len - 1] == '\n';
+		return rc;
+	}
+	if (prefix)
+		rc = ec_out_data(s->out, seg->data, prefix);
+	if (!rc)
+		rc = ec_hexdump(s->out, seg->data + prefix, seg->len - prefix,
+				at + prefix);
+	*line = true;
+	return rc;
+}
+
+static int put_body(struct ec_sink *s, const struct ec_item *it)
+{
+	enum look look = s->opts.hex ? BINARY : judge(it);
+	struct ec_buf *b = &s->out->buf;
+	uint64_t at = it->data.off;
+	bool line = true;
+	size_t prefix;
+	int rc = 0;
+
+	for (size_t i = 0; i < it->data.nsegs && !rc; i++) {
+		const struct ec_seg *seg = &it->data.segs[i];
+
+		if (seg->data) {
+			prefix =
+				i || s->opts.hex || look != BINARY ? 0 : text_prefix(seg);
+			rc = put_data(s, seg, look, prefix, at, &line);
+		} else {
+			if (!line)
+				ec_buf_putc(b, '\n');
+			put_lost(s, seg->len, "bytes", seg->cause, "");
+			line = true;
+		}
+		at += seg->len;
+	}
+	if (!line)
+		ec_buf_putc(b, '\n');
+	return rc;
+}
+
+static int put_message(struct ec_sink *s, const struct ec_item *it)
+{
+	struct ec_buf *b = &s->out->buf;
+	const char *dir = dir_word(it->dir);
+	int rc;
+
+	put_head(s, it);
+	ec_buf_puts(b, ", ");
+	if (dir)
+		ec_buf_puts(b, dir);
+	put_number(b, dir ? " " : "", it->data.total);
+	ec_buf_puts(b, " bytes");
+	if (it->data.off)
+		put_number(b, ", goes on at byte ", it->data.off);
+	end_head(s);
+	if (it->data.lost_before)
+		put_lost(s, it->data.lost_before, "bytes", it->data.lost_before_cause,
+			 " before this message");
+	rc = put_body(s, it);
+	if (it->data.cut && !rc) {
+		put_number(b, s->opts.color ? RED "… " : "… ",
+			   it->data.total - it->data.cut - it->data.lost);
+		put_number(b, " of ", it->data.total);
+		ec_buf_puts(b, s->opts.color ? " bytes shown" NORMAL : " bytes shown");
+		ec_buf_putc(b, '\n');
+	}
+	return rc;
+}
+
+static void put_loss(struct ec_sink *s, const struct ec_item *it)
+{
+	struct ec_buf *b = &s->out->buf;
+	const char *dir = dir_word(it->dir);
+
+	put_head(s, it);
+	if (dir) {
+		ec_buf_puts(b, ", ");
+		ec_buf_puts(b, dir);
+	}
+	ec_buf_puts(b, s->opts.color ? NORMAL " " : " ");
+	if (it->loss.bytes)
+		put_lost(s, it->loss.bytes, "bytes", it->loss.cause, "");
+	else
+		put_lost(s, it->loss.records, "records", it->loss.cause, "");
+}
+
+static void put_stats(struct ec_sink *s, const struct ec_item *it)
+{
+	const struct ec_account *a = it->stats.account;
+	struct ec_buf *b = &s->out->buf;
+
+	put_head(s, it);
+	put_number(b, " records:", a->records);
+	put_number(b, ", bytes:", a->bytes);
+	put_number(b, ", messages:", a->messages);
+	put_number(b, ", cut:", a->cut);
+	put_number(b, ", filtered:", a->filtered);
+	put_number(b, ", lost:", ec_account_lost(a));
+	end_head(s);
+	for (int i = 1; i < EC_LOSS__N; i++) {
+		if (a->lost[i].bytes)
+			put_lost(s, a->lost[i].bytes, "bytes", i, "");
+		else if (a->lost[i].records)
+			put_lost(s, a->lost[i].records, "records", i, "");
+	}
 }
 
 static int text_item(struct ec_sink *s, const struct ec_item *it)
 {
-	if (it->kind == EC_ITEM_DATA)
-		data(s, it);
-	else if (it->kind == EC_ITEM_LOSS)
-		loss(s, it);
-	return s->out->err;
+	int rc = 0;
+
+	switch (it->kind) {
+	case EC_ITEM_DATA:
+		rc = put_message(s, it);
+		break;
+	case EC_ITEM_LOSS:
+		put_loss(s, it);
+		break;
+	case EC_ITEM_STATS:
+		put_stats(s, it);
+		break;
+	default:
+		break;
+	}
+	return rc ?: s->out->buf.err;
 }
 
 static int text_flush(struct ec_sink *s)
@@ -269,7 +312,7 @@ static int text_close(struct ec_sink *s)
 	return 0;
 }
 
-static const char *const suffixes[] = {".txt", ".log", NULL};
+static const char *const suffixes[] = {".txt", ".text", ".log", NULL};
 
 const struct ec_sink_ops ec_sink_text = {
 	.name = "text",

@@ -9,6 +9,8 @@
 #include "unit/need_root.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -145,6 +147,57 @@ static void many_long_names(void **state)
 		snprintf(path, sizeof(path), "%s/%d a b %.*s", dir, i, i, tail);
 		unlink(path);
 	}
+}
+
+/* Deeper than PATH_MAX, and than our buffer: left out, and hides nothing behind it. */
+static void endless_names(void **state)
+{
+	enum { DEEP = 90 };
+	size_t page = sysconf(_SC_PAGESIZE);
+	char name[251], cwd[128], path[128];
+	struct search low = {0}, long_one = {0}, high = {0};
+	char *p;
+	int fd;
+
+	memset(name, 'n', sizeof(name));
+	name[sizeof(name) - 1] = 0;
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	/* Three neighbours whose order is ours. */
+	p = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(p != MAP_FAILED);
+	snprintf(path, sizeof(path), "%s/short", dir);
+	fd = open(path, O_RDWR | O_CREAT, 0700);
+	assert_true(fd >= 0);
+	for (int i = 0; i <= 2; i += 2)
+		assert_ptr_equal(mmap(p + i * page, page, PROT_READ | PROT_EXEC,
+				      MAP_PRIVATE | MAP_FIXED, fd, 0),
+				 p + i * page);
+	close(fd);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(chdir(dir), 0);
+	for (int i = 0; i < DEEP; i++)
+		assert_true(!mkdir(name, 0700) && !chdir(name));
+	fd = open("file", O_RDWR | O_CREAT, 0700);
+	assert_true(fd >= 0);
+	assert_ptr_equal(mmap(p + page, page, PROT_READ | PROT_EXEC,
+			      MAP_PRIVATE | MAP_FIXED, fd, 0),
+			 p + page);
+	close(fd);
+	low.at = p;
+	long_one.at = p + page;
+	high.at = p + 2 * page;
+	assert_int_equal(ec_proc_maps(getpid(), keep_mapping, &low), 0);
+	assert_int_equal(ec_proc_maps(getpid(), keep_mapping, &long_one), 0);
+	assert_int_equal(ec_proc_maps(getpid(), keep_mapping, &high), 0);
+	munmap(p, 3 * page);
+	assert_int_equal(unlink("file"), 0);
+	for (int i = 0; i < DEEP; i++)
+		assert_true(!chdir("..") && !rmdir(name));
+	assert_int_equal(chdir(cwd), 0);
+	assert_int_equal(low.found, 1);
+	assert_int_equal(long_one.found, 0);
+	assert_int_equal(high.found, 1);
+	assert_string_equal(high.path, path);
 }
 
 /* Another file now has the name: it must not be taken for the mapped one. */
@@ -432,21 +485,39 @@ static void refusal_is_told(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* As on kernels before 6.11, where maps are text alone. */
+static int refuse_ioctl(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {.len = EC_ARRAY_SIZE(code), .filter = code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(own_code),
-		cmocka_unit_test(data_is_left_out),
-		cmocka_unit_test(many_long_names),
-		cmocka_unit_test(replaced_file),
-		cmocka_unit_test(fallback_is_checked),
-		cmocka_unit_test(kin_and_names),
-		cmocka_unit_test(nobody_there),
-		cmocka_unit_test(zombies),
-		cmocka_unit_test(threads),
-		cmocka_unit_test(users),
-		cmocka_unit_test(refusal_is_told),
+		cmocka_unit_test(own_code),	   cmocka_unit_test(data_is_left_out),
+		cmocka_unit_test(many_long_names), cmocka_unit_test(endless_names),
+		cmocka_unit_test(replaced_file),   cmocka_unit_test(fallback_is_checked),
+		cmocka_unit_test(kin_and_names),   cmocka_unit_test(nobody_there),
+		cmocka_unit_test(zombies),	   cmocka_unit_test(threads),
+		cmocka_unit_test(users),	   cmocka_unit_test(refusal_is_told),
 	};
+	int status = 0;
+	pid_t pid = fork();
 
+	if (!pid)
+		return refuse_ioctl() ||
+		       cmocka_run_group_tests_name("maps as text", tests, make_dir,
+						   remove_dir);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		return 1;
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
