@@ -15,8 +15,9 @@
 #define EC_PIDS_MAX    16384 /* processes of --pid with --follow */
 #define EC_UIDS_MAX    256
 #define EC_PORTS_MAX   16
-#define EC_FRAMES      4  /* calls open at a time in one thread */
-#define EC_KNOWN       8  /* handles a thread remembers as settled */
+#define EC_FRAMES      4	   /* calls open at a time in one thread */
+#define EC_WHO_NS      50000000ull /* a thread's new name shows after so long at most */
+#define EC_KNOWN       8	   /* handles a thread remembers as settled */
 #define EC_LOOKUP_MAX  32 /* calls after which a connection's addresses are given up */
 
 /* The attach cookie: target in the low half, shape of the point above. */
@@ -147,6 +148,12 @@ struct ec_frame {
 };
 
 struct ec_thread {
+	/* Who it is, asked again every EC_WHO_NS: three helpers less a call. */
+	__u64 who_at;
+	__u64 cgroup;
+	__u32 uid;
+	__u32 pad;
+	char comm[EC_COMM_LEN];
 	__u64 serial;
 	__u64 process;	       /* cached: of which life; 0: look it up */
 	__u64 known[EC_KNOWN]; /* handles whose addresses are known or given up */

@@ -83,7 +83,7 @@ struct ec_addrs {
 	__u16 how; /* enum ec_how */
 	__u8 laddr[16];
 	__u8 raddr[16];
-};
+} __attribute__((aligned(8))); /* copied by words */
 
 /* How the addresses were found. */
 enum ec_how {

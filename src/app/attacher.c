@@ -16,11 +16,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define LOOKUP_KEEP_NS (2 * EC_NSEC) /* the look-up stays on so long after an ask */
 #define WATCH_NS       (EC_NSEC / 4)
+#define NICE	       (-10)
 
 struct attacher {
 	const struct ec_options *o;
@@ -283,7 +285,8 @@ static void on_ask(void *ctx, uint32_t events)
 	if (ec_session_lookup_on(a->session))
 		return;
 	err = ec_session_lookup(a->session, true);
-	ec_debug("address look-up: %s", err ? strerror(-err) : "on");
+	ec_debug("address look-up: %s after %llu us", err ? strerror(-err) : "on",
+		 (unsigned long long)(ec_clock_mono() - a->asked) / 1000);
 }
 
 /* Things that nobody tells us. */
@@ -426,6 +429,8 @@ static int start(struct attacher *a)
 			return ec_fail(EC_FAIL_COMMAND_RUN, a->o->command[0],
 				       strerror(-err));
 	}
+	/* not for the command: look-ups must be on before a handshake is over */
+	setpriority(PRIO_PROCESS, 0, NICE);
 	ec_prepare_follow(a->o, a->session);
 	/* on from the start: the first connection may come at once */
 	a->asked = ec_clock_mono();

@@ -135,7 +135,8 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 		.features = f,
 		.config = &config,
 		.shape = shape_of(o, f),
-		.ring_bytes = o->mapsize << 10,
+		/* one ring for all CPUs: room for a whole burst while it is drained */
+		.ring_bytes = 2 * o->mapsize << 10,
 		.floor = o->floor,
 		.perf = o->probes == EC_PROBE_PERF,
 	};

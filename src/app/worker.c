@@ -276,8 +276,6 @@ static int setup(struct worker *w)
 				     NULL);
 	if (!err)
 		err = ec_loop_add_timer(w->loop, 0, on_tick, w, &w->tick);
-	if (!err)
-		err = ec_drain_start(w->ring, w->queue, &w->drain);
 	return err;
 }
 
@@ -290,8 +288,11 @@ static int worker_main(void *ctx, int sock)
 	setpriority(PRIO_PROCESS, 0, NICE); /* without CAP_SYS_NICE it stays as it is */
 	tzset();			    /* reads a file: not possible later */
 	err = setup(w);
+	/* in this order: capabilities are a thread's own, the sandbox is put on all */
 	if (!err)
 		err = ec_rights_drop();
+	if (!err)
+		err = ec_drain_start(w->ring, w->queue, &w->drain);
 	if (!err)
 		err = ec_sandbox_worker();
 	if (err && err != -ENOSYS) {

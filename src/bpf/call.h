@@ -26,13 +26,19 @@ static __always_inline struct ec_thread *thread_get(const struct ec_config *cfg)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
-	struct ec_thread fresh = {};
+	struct ec_thread *blank;
+	__u32 zero = 0;
 
 	if (t)
 		return t;
-	fresh.process = process_get(cfg);
-	bpf_map_update_elem(&ec_threads, &id, &fresh, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&ec_threads, &id);
+	blank = bpf_map_lookup_elem(&ec_blank, &zero);
+	if (!blank)
+		return 0;
+	bpf_map_update_elem(&ec_threads, &id, blank, BPF_NOEXIST);
+	t = bpf_map_lookup_elem(&ec_threads, &id);
+	if (t)
+		t->process = process_get(cfg);
+	return t;
 }
 
 static __always_inline int frame_encloses(const struct ec_frame *f, __u64 sp,
@@ -134,6 +140,7 @@ static __always_inline void call_emit(const struct ec_config *cfg, struct ec_thr
 
 	if (!tg)
 		return;
+	e.who = t;
 	e.process = t->process;
 	e.conn = conn_get(cfg, tg, target, t->process, f->handle);
 	if (!e.conn) {

@@ -90,6 +90,7 @@ static __always_inline void emit_conn(const struct ec_config *cfg,
 
 /* What the pieces of one call have in common. */
 struct emit_call {
+	struct ec_thread *who;
 	struct ec_conn *conn;
 	__u64 process;
 	__u64 buf;
@@ -97,7 +98,7 @@ struct emit_call {
 	__u64 call;
 	__u64 total;
 	__u64 cut;
-	__u64 flags; /* of ringbuf submit */
+	const struct ec_config *cfg;
 	__u32 target;
 	__u16 module;
 	__u8 dir;
@@ -110,12 +111,39 @@ static __always_inline void chunk_lost(struct emit_call *e, enum ec_loss cause, 
 	count_lost(cause, n);
 }
 
+static __always_inline void who_fill(struct ec_rec *h, __u32 size,
+				     const struct emit_call *e)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u64 now = bpf_ktime_get_ns();
+	struct ec_thread *t = e->who;
+
+	if (now - t->who_at > EC_WHO_NS) {
+		t->who_at = now;
+		t->uid = bpf_get_current_uid_gid();
+		t->cgroup = bpf_get_current_cgroup_id();
+		bpf_get_current_comm(t->comm, sizeof(t->comm));
+	}
+	h->size = size;
+	h->kind = EC_REC_CHUNK;
+	h->module = e->module;
+	h->time = now;
+	h->pid = id >> 32;
+	h->tid = id;
+	h->uid = t->uid;
+	h->target = e->target;
+	h->process = e->process;
+	h->cgroup = t->cgroup;
+	((__u64 *)h->comm)[0] = ((__u64 *)t->comm)[0];
+	((__u64 *)h->comm)[1] = ((__u64 *)t->comm)[1];
+}
+
 static __always_inline void chunk_fill(struct ec_rec_chunk *r, const struct emit_call *e,
 				       __u64 off, __u64 len)
 {
 	__u16 flags = 0;
 
-	rec_fill(&r->h, EC_REC_CHUNK, sizeof(*r) + len, e->process, e->target, e->module);
+	who_fill(&r->h, sizeof(*r) + len, e);
 	r->conn = e->conn->id;
 	r->pos = e->pos + off;
 	r->call = e->call;
@@ -167,7 +195,7 @@ static __always_inline void chunk_count(struct emit_call *e, __u64 len)
 			break;                                                           \
 		}                                                                        \
 		chunk_fill(_r, e, off, _n);                                              \
-		bpf_ringbuf_submit(_r, (e)->flags);                                      \
+		bpf_ringbuf_submit(_r, wake_flags((e)->cfg));                            \
 		chunk_count(e, _n);                                                      \
 	} while (0)
 
@@ -228,7 +256,7 @@ static __always_inline void emit_chunks(const struct ec_config *cfg, struct emit
 	__u64 whole = copy / EC_CHUNK_BYTES;
 	__u64 tail = copy % EC_CHUNK_BYTES;
 
-	e->flags = wake_flags(cfg);
+	e->cfg = cfg;
 	if (e->cut) {
 		struct ec_counts *n = counts_get();
 

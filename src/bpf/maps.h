@@ -64,6 +64,14 @@ struct {
 	__type(value, struct ec_thread);
 } ec_threads SEC(".maps");
 
+/* Zeros to begin a thread with: too large for the stack. Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ec_thread);
+} ec_blank SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, EC_CONNS_MAX);

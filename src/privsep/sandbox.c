@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 
 /* What libc and the rooms need once everything is open. No open, no socket, no exec. */
 static const int common[] = {
@@ -46,9 +47,17 @@ static const int common[] = {
 };
 
 static const int worker_only[] = {
-	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
-	SCMP_SYS(fsync),      SCMP_SYS(fdatasync),   SCMP_SYS(timerfd_settime),
-	SCMP_SYS(dup3),	      SCMP_SYS(ftruncate),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(fsync),
+	SCMP_SYS(fdatasync),
+	SCMP_SYS(timerfd_settime),
+	SCMP_SYS(dup3),
+	SCMP_SYS(ftruncate),
+	/* the first steps of a thread that was just started */
+	SCMP_SYS(rseq),
+	SCMP_SYS(set_robust_list),
 };
 
 static int filter_load(const int *more, size_t nmore)
@@ -64,6 +73,9 @@ static int filter_load(const int *more, size_t nmore)
 		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, common[i], 0);
 	for (size_t i = 0; !err && i < nmore; i++)
 		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, more[i], 0);
+	if (!err)
+		err = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
+				       SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
 	if (!err)
 		err = seccomp_load(f);
 	seccomp_release(f);
