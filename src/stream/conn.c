@@ -48,8 +48,7 @@ int ec_sconn_get(struct ec_streams *s, uint64_t id, struct ec_sconn **out)
 	return 0;
 }
 
-/* --- items ---------------------------------------------------------------------------
- */
+/* --- items ----------------------------------------------------------------- */
 
 enum verdict {
 	SHOW,
@@ -216,8 +215,7 @@ static void state_now(struct ec_streams *s, struct ec_sconn *c, enum ec_conn_sta
 	give(s, c, &it);
 }
 
-/* --- holding -------------------------------------------------------------------------
- */
+/* --- holding --------------------------------------------------------------- */
 
 void ec_sconn_settle(struct ec_streams *s, struct ec_sconn *c)
 {
@@ -291,8 +289,7 @@ void ec_sconn_done(struct ec_streams *s, struct ec_sconn *c, struct ec_call *cal
 	free(call);
 }
 
-/* --- bounds --------------------------------------------------------------------------
- */
+/* --- bounds ---------------------------------------------------------------- */
 
 static void recount(struct ec_streams *s, struct ec_sconn *c)
 {

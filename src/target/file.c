@@ -139,8 +139,12 @@ int ec_file_open(int fd, struct ec_file **out)
 	/*
 	 * A file that shrinks while it is mapped raises SIGBUS here: that ends the
 	 * planner and costs this file only.
+	 *
+	 * Shared, not private: uprobes of anyone who traces this file put breakpoints
+	 * into private mappings that could become executable (kernel
+	 * kernel/events/uprobes.c, valid_vma), and we would read those as code.
 	 */
-	p = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	p = mmap(NULL, st.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	err = open_bytes(p, st.st_size, false, true, out);

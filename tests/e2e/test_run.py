@@ -286,6 +286,15 @@ def strict(place):
         assert "lost" in cap.log()
 
 
+def beside_another(place):
+    """A second instance sees the library as it is, not with the first one's breakpoints."""
+    with Capture("--format", "none") as first, Capture("--format", "json") as second:
+        assert second.ready.split()[3] == first.ready.split()[3], second.ready
+        r = subprocess.run(place.calls("calls"), check=True, capture_output=True, text=True)
+        assert second.stop() == 0 and first.stop() == 0
+        assert sums(second.items("data")) == sorted(r.stdout.splitlines())
+
+
 def bpf_links():
     """Number of BPF links in the kernel: bpf(BPF_LINK_GET_NEXT_ID)."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -468,5 +477,5 @@ def help_and_version(place):
 main([filter_pid, filter_uid_comm, filter_port, filter_port_unknown, filter_follow,
       named_process_ends, command, text_and_hex, truncate, count_and_duration, outputs,
       record_and_read, burst_and_interrupt, signals, hangup, reader_gone, disk_full,
-      strict, killed, planner_killed, many_libraries, bad_input, missing_rights,
+      strict, beside_another, killed, planner_killed, many_libraries, bad_input, missing_rights,
       two_capabilities, nothing_there, help_and_version])
