@@ -7,6 +7,7 @@
 #include "host/rights.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -116,8 +117,41 @@ static void config_fill(const struct ec_options *o, struct ec_config *c)
 	c->nports = o->ports.n;
 	for (size_t i = 0; i < o->ports.n && i < EC_PORTS_MAX; i++)
 		c->ports[i] = o->ports.v[i];
-	if (ec_koffs_from_btf(&c->koffs, NULL))
-		ec_warn("no kernel BTF: connections are shown without addresses");
+	ec_koffs_clear(&c->koffs);
+}
+
+/* The kernel's BTF is read while its verifier reads our programs: a sixth of the start.
+ */
+struct koffs_job {
+	pthread_t thread;
+	struct ec_koffs koffs;
+	bool started;
+	int err;
+};
+
+static void *koffs_read(void *arg)
+{
+	struct koffs_job *j = arg;
+
+	j->err = ec_koffs_from_btf(&j->koffs, NULL);
+	return NULL;
+}
+
+static void koffs_start(struct koffs_job *j)
+{
+	ec_koffs_clear(&j->koffs);
+	j->started = !pthread_create(&j->thread, NULL, koffs_read, j);
+	if (!j->started)
+		koffs_read(j);
+}
+
+static void koffs_wait(struct koffs_job *j)
+{
+	if (j->started)
+		pthread_join(j->thread, NULL);
+	if (j->err)
+		ec_warn("no kernel BTF (%s): connections are shown without addresses",
+			strerror(-j->err));
 }
 
 static enum ec_bpf_shape shape_of(const struct ec_options *o, const struct ec_features *f)
@@ -140,13 +174,18 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 		.floor = o->floor,
 		.perf = o->probes == EC_PROBE_PERF,
 	};
+	struct koffs_job job = {0};
 	char why[160] = "";
 	char detail[256];
 	int err;
 
 	limits_raise();
 	config_fill(o, &config);
+	koffs_start(&job);
 	err = ec_session_open(&so, out, why);
+	koffs_wait(&job);
+	if (!err)
+		err = ec_session_koffs(*out, &job.koffs);
 	if (err) {
 		snprintf(detail, sizeof(detail), "%s: %.80s", strerror(-err), why);
 		return ec_fail(EC_FAIL_BPF_LOAD, o->module->name, detail);

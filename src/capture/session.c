@@ -211,6 +211,12 @@ int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
 	return 0;
 }
 
+int ec_session_koffs(struct ec_session *s, const struct ec_koffs *k)
+{
+	s->config.koffs = *k;
+	return config_write(s);
+}
+
 int ec_session_ring_fd(const struct ec_session *s)
 {
 	return map_fd(s, "ec_ring");

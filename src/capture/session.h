@@ -24,6 +24,8 @@ struct ec_session_opts {
 /* Loads all objects. 0 or -errno; `why` gets the failing step. */
 int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
 		    char why[160]);
+/* Offsets of kernel fields, before anything is attached. 0 or -errno */
+int ec_session_koffs(struct ec_session *s, const struct ec_koffs *k);
 int ec_session_ring_fd(const struct ec_session *s);
 uint64_t ec_session_ring_bytes(const struct ec_session *s);
 /* Shared memory with the programs; valid until ec_session_free(), also in children. */

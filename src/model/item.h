@@ -50,9 +50,9 @@ struct ec_item {
 			 * long to keep and comes in parts; `len` + `lost` + `cut` is
 			 * `total` then only over all its parts. */
 			uint64_t off;
-			uint64_t len;	/* bytes that are there */
-			uint64_t lost;	/* bytes missing inside this call */
-			uint64_t cut;	/* bytes left out on purpose, at the end */
+			uint64_t len;  /* bytes that are there */
+			uint64_t lost; /* bytes missing inside this call */
+			uint64_t cut;  /* bytes left out on purpose, at the end */
 			/* bytes missing right before this call; reported here only */
 			uint64_t lost_before;
 			enum ec_loss lost_before_cause;

@@ -172,7 +172,7 @@ static int put_data(struct ec_sink *s, const struct ec_seg *seg, enum look look,
 	else if (look == TEXT)
 		rc = ec_show_text(s->out, seg->data, seg->len);
 	if (look != BINARY) {
-		*line = seg->len && seg->data[seg->len - 1] == '\n';
+		*line = seg->data[seg->len - 1] == '\n';
 		return rc;
 	}
 	if (prefix)
@@ -196,6 +196,8 @@ static int put_body(struct ec_sink *s, const struct ec_item *it)
 	for (size_t i = 0; i < it->data.nsegs && !rc; i++) {
 		const struct ec_seg *seg = &it->data.segs[i];
 
+		if (!seg->len)
+			continue;
 		if (seg->data) {
 			prefix =
 				i || s->opts.hex || look != BINARY ? 0 : text_prefix(seg);

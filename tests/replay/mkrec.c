@@ -24,8 +24,7 @@ static FILE *out;
 static uint64_t now; /* ns since the recording began */
 static struct ec_rec_note note;
 
-/* --- writing -------------------------------------------------------------------------
- */
+/* --- writing --------------------------------------------------------------- */
 
 static void put(const void *p, size_t n)
 {
@@ -78,8 +77,7 @@ static void end(void)
 	put_record(&note, sizeof(note), NULL, 0);
 }
 
-/* --- connections ---------------------------------------------------------------------
- */
+/* --- connections ----------------------------------------------------------- */
 
 /* A connection with what the kernel side keeps of it. */
 struct conn {
@@ -217,8 +215,7 @@ static void state(struct conn *c, enum ec_conn_state what)
 	now += MS;
 }
 
-/* --- cases ---------------------------------------------------------------------------
- */
+/* --- cases ----------------------------------------------------------------- */
 
 static const char request[] = "GET /hello.txt HTTP/1.1\r\nHost: example.test\r\n"
 			      "User-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";

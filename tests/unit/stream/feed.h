@@ -115,8 +115,7 @@ static struct ec_streams *streams_new(struct ec_stream_opts o)
 	return s;
 }
 
-/* --- records -------------------------------------------------------------------------
- */
+/* --- records --------------------------------------------------------------- */
 
 static void fill(struct ec_rec *h)
 {
