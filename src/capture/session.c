@@ -347,9 +347,13 @@ static int program_fd(struct ec_session *s, unsigned int module,
 	return p ? bpf_program__fd(p) : -ENOENT;
 }
 
+/*
+ * Returns first: a call that begins between the two is then not seen at all, rather than
+ * leave a frame that no return takes away.
+ */
 static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 			 unsigned int module, const struct ec_plan *plan, uint32_t id,
-			 pid_t pid)
+			 pid_t pid, bool returns)
 {
 	for (uint32_t i = 0; i < plan->npoints; i++) {
 		const struct ec_point *pt = &plan->points[i];
@@ -363,6 +367,8 @@ static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 		};
 		int err;
 
+		if (pt->is_return != returns)
+			continue;
 		if (a.program < 0)
 			return a.program;
 		err = s->multi ? ec_attach_multi(links, &a)
@@ -388,10 +394,13 @@ int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 	params.module = module;
 	if (bpf_map_update_elem(map_fd(s, "ec_targets"), &id, &params, BPF_ANY))
 		return -errno;
-	if (!bind)
-		err = attach_points(s, &links, fd, module, plan, id, 0);
-	for (size_t i = 0; bind && !err && i < npids; i++)
-		err = attach_points(s, &links, fd, module, plan, id, pids[i]);
+	for (int returns = 1; returns >= 0; returns--) {
+		if (!bind && !err)
+			err = attach_points(s, &links, fd, module, plan, id, 0, returns);
+		for (size_t i = 0; bind && !err && i < npids; i++)
+			err = attach_points(s, &links, fd, module, plan, id, pids[i],
+					    returns);
+	}
 	if (err) {
 		ec_links_close(&links);
 		return err;

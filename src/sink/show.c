@@ -25,23 +25,46 @@ static bool acts(const uint8_t *p)
 	       (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
 }
 
-size_t ec_show_plain(const uint8_t *p, size_t n)
+/*
+ * Bytes of valid UTF-8 that need no look at what is around them: all but controls and
+ * the first bytes of characters that may act.
+ */
+static inline bool quiet(uint8_t c)
 {
-	size_t i = 0, len;
+	return c >= 0x20 && c != 0x7f && c != 0xc2 && c != 0xe2;
+}
+
+/* Where in valid UTF-8 the first character is that a terminal acts on. */
+static size_t first_act(const uint8_t *p, size_t n)
+{
+	size_t i = 0, k;
 
 	while (i < n) {
-		if (p[i] < 0x80) {
-			len = ec_utf8_plain(p + i, n - i);
-		} else {
-			len = char_len(p + i, n - i);
-			if (len && acts(p + i))
-				len = 0;
+		if (quiet(p[i])) {
+			i++;
+			continue;
 		}
-		if (!len)
+		if (p[i] < 0x80) {
+			k = ec_utf8_plain(p + i, n - i);
+			if (!k)
+				break;
+			i += k;
+			continue;
+		}
+		if (acts(p + i))
 			break;
-		i += len;
+		i++; /* its tail is quiet */
 	}
 	return i;
+}
+
+size_t ec_show_plain(const uint8_t *p, size_t n)
+{
+	size_t i = ec_utf8_plain(p, n);
+
+	if (i == n || p[i] < 0x80)
+		return i;
+	return i + first_act(p + i, ec_utf8_valid(p + i, n - i));
 }
 
 /* Length of what must be escaped at p. */
@@ -69,8 +92,11 @@ void ec_show_judge(const uint8_t *p, size_t n, struct ec_show_kind *k)
 	end = n - k->tail;
 	while (i < end) {
 		i += bad_len(p + i, end - i, &invalid);
-		k->controls += !invalid;
-		k->invalid += invalid;
+		if (invalid) {
+			k->invalid = true;
+			return;
+		}
+		k->controls++;
 		i += ec_show_plain(p + i, end - i);
 	}
 }

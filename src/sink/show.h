@@ -20,8 +20,8 @@ size_t ec_show_plain(const uint8_t *p, size_t n);
 struct ec_show_kind {
 	size_t plain;	   /* ec_show_plain() of it */
 	uint64_t controls; /* characters to be escaped */
-	uint64_t invalid;  /* bytes that are no UTF-8 */
-	/* The same at its edges: pieces of a character that was cut off there. */
+	bool invalid;	   /* it holds bytes that are no UTF-8: then look no further */
+	/* At its edges: pieces of a character that was cut off there. */
 	uint8_t head, tail;
 };
 void ec_show_judge(const uint8_t *p, size_t n, struct ec_show_kind *k);
