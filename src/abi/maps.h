@@ -20,10 +20,13 @@
 #define EC_KNOWN       8	   /* handles a thread remembers as settled */
 #define EC_LOOKUP_MAX  32 /* calls after which a connection's addresses are given up */
 
-/* The attach cookie: target in the low half, shape of the point above. */
-#define EC_COOKIE(target, shape) ((__u64)(target) | (__u64)(shape) << 32)
-#define EC_COOKIE_TARGET(c)	 ((__u32)(c))
-#define EC_COOKIE_SHAPE(c)	 ((__u32)((c) >> 32) & 0xff)
+/* The attach cookie: target in the low half; above it shape and direction of the point.
+ */
+#define EC_COOKIE(target, shape, dir) \
+	((__u64)(target) | (__u64)((shape) | ((dir)&3) << 4) << 32)
+#define EC_COOKIE_TARGET(c) ((__u32)(c))
+#define EC_COOKIE_SHAPE(c)  ((__u32)((c) >> 32) & 0xf)
+#define EC_COOKIE_DIR(c)    ((__u32)((c) >> 36) & 3) /* 3: none */
 
 /* How a call gives back the number of bytes. */
 enum ec_shape {

@@ -388,6 +388,12 @@ static int watches_setup(struct attacher *a)
 	return err;
 }
 
+static void step(const struct attacher *a, const char *what)
+{
+	ec_debug("%s: done after %u ms", what,
+		 (unsigned int)((ec_clock_mono() - a->started) / 1000000));
+}
+
 /* Up to the point where everything is found; on_settled() goes on. 0 or an exit code */
 static int start(struct attacher *a)
 {
@@ -408,6 +414,7 @@ static int start(struct attacher *a)
 	rc = ec_prepare_host(a->o, &features);
 	if (rc)
 		return rc;
+	step(a, "host");
 	/* before the session: it inherits nothing and comes up meanwhile */
 	err = ec_targets_planner(a->targets);
 	if (err)
@@ -415,12 +422,14 @@ static int start(struct attacher *a)
 	rc = ec_prepare_session(a->o, &features, &a->session);
 	if (rc)
 		return rc;
+	step(a, "BPF objects");
 	ec_targets_session(a->targets, a->session);
 	err = ec_worker_spawn(a->o, &a->outputs, a->session, &a->worker);
 	if (!err)
 		err = watches_setup(a);
 	if (err)
 		return ec_fail(EC_FAIL_INTERNAL, "worker", strerror(-err));
+	step(a, "worker");
 	if (a->o->command) {
 		err = ec_launch_new(a->o->command, &a->launch);
 		if (!err)
@@ -435,7 +444,9 @@ static int start(struct attacher *a)
 	/* on from the start: the first connection may come at once */
 	a->asked = ec_clock_mono();
 	ec_session_lookup(a->session, true);
+	step(a, "look-up");
 	rc = ec_targets_find(a->targets);
+	step(a, "search");
 	if (!rc && !ec_targets_busy(a->targets))
 		on_settled(a);
 	return rc;

@@ -48,10 +48,10 @@ static __always_inline int frame_encloses(const struct ec_frame *f, __u64 sp,
 	       f->dir == dir;
 }
 
-static __always_inline int call_enter(struct pt_regs *ctx, __u64 handle, __u64 buf,
-				      __u64 count_at, enum ec_dir dir)
+static __always_inline int call_enter(struct pt_regs *ctx, __u64 cookie, __u64 handle,
+				      __u64 buf, __u64 count_at)
 {
-	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u8 dir = EC_COOKIE_DIR(cookie) == 3 ? EC_DIR_NONE : EC_COOKIE_DIR(cookie);
 	__u32 target = EC_COOKIE_TARGET(cookie);
 	struct ec_config *cfg = config_get();
 	__u64 sp = SP_AT_ENTRY(ctx);

@@ -99,6 +99,7 @@ struct emit_call {
 	__u64 total;
 	__u64 cut;
 	const struct ec_config *cfg;
+	__u64 flags; /* of submit */
 	__u32 target;
 	__u16 module;
 	__u8 dir;
@@ -195,7 +196,7 @@ static __always_inline void chunk_count(struct emit_call *e, __u64 len)
 			break;                                                           \
 		}                                                                        \
 		chunk_fill(_r, e, off, _n);                                              \
-		bpf_ringbuf_submit(_r, wake_flags((e)->cfg));                            \
+		bpf_ringbuf_submit(_r, (e)->flags);                                      \
 		chunk_count(e, _n);                                                      \
 	} while (0)
 
@@ -231,6 +232,7 @@ static long chunk_whole(__u64 i, struct emit_call *e)
 #define CHUNKS_MAX 65536
 static long chunk_step(__u32 i, struct emit_call *e)
 {
+	e->flags = wake_flags(e->cfg);
 	return chunk_whole(i, e);
 }
 static __always_inline void chunks_whole(struct emit_call *e, __u64 n)
@@ -244,6 +246,9 @@ static __always_inline void chunks_whole(struct emit_call *e, __u64 n)
 	for (__u64 i = 0; i < CHUNKS_MAX; i++) {
 		if (i >= n)
 			break;
+		/* not wake_flags(): its branches, 64 times over, take verifiers a second
+		 */
+		e->flags = i % 16 == 15 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 		chunk_whole(i, e);
 	}
 }
@@ -270,6 +275,7 @@ static __always_inline void emit_chunks(const struct ec_config *cfg, struct emit
 	}
 	if (whole)
 		chunks_whole(e, whole);
+	e->flags = wake_flags(cfg);
 	if (tail)
 		chunk_tail(e, whole * EC_CHUNK_BYTES, tail);
 }

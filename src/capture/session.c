@@ -361,7 +361,7 @@ static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 			.program = program_fd(s, module, pt),
 			.fd = fd,
 			.offset = pt->offset,
-			.cookie = EC_COOKIE(id, pt->shape),
+			.cookie = EC_COOKIE(id, pt->shape, pt->dir),
 			.is_return = pt->is_return,
 			.pid = pid,
 		};

@@ -9,7 +9,8 @@
 static bool point_ok(const struct ec_point *p, unsigned int nprogs)
 {
 	return p->prog < nprogs && p->is_return <= 1 && p->shape < EC_SHAPE__N &&
-	       p->stepped <= 1 && ENDED(p->name);
+	       (p->dir < EC_DIR__N || p->dir == EC_DIR_NONE) && p->stepped <= 1 &&
+	       ENDED(p->name);
 }
 
 int ec_plan_check(const struct ec_plan *p, unsigned int nprogs)

@@ -19,7 +19,8 @@ struct ec_point {
 	uint8_t is_return; /* runs when the function that starts at `offset` returns */
 	uint8_t shape;	   /* enum ec_shape */
 	uint8_t stepped;   /* the kernel single-steps the instruction there (dear) */
-	uint8_t pad[3];
+	uint8_t dir;	   /* enum ec_dir */
+	uint8_t pad[2];
 	char name[40]; /* function, for people */
 };
 

@@ -25,35 +25,25 @@ static bool acts(const uint8_t *p)
 	       (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9);
 }
 
-/*
- * Bytes of valid UTF-8 that need no look at what is around them: all but controls and
- * the first bytes of characters that may act.
- */
-static inline bool quiet(uint8_t c)
-{
-	return c >= 0x20 && c != 0x7f && c != 0xc2 && c != 0xe2;
-}
-
 /* Where in valid UTF-8 the first character is that a terminal acts on. */
 static size_t first_act(const uint8_t *p, size_t n)
 {
 	size_t i = 0, k;
 
 	while (i < n) {
-		if (quiet(p[i])) {
-			i++;
-			continue;
-		}
 		if (p[i] < 0x80) {
 			k = ec_utf8_plain(p + i, n - i);
 			if (!k)
 				break;
 			i += k;
-			continue;
-		}
-		if (acts(p + i))
+		} else if (acts(p + i)) {
 			break;
-		i++; /* its tail is quiet */
+		} else {
+			/* Its tail, and what else begins with neither c2 nor e2. */
+			do
+				i++;
+			while (i < n && p[i] >= 0x80 && p[i] != 0xc2 && p[i] != 0xe2);
+		}
 	}
 	return i;
 }

@@ -33,6 +33,8 @@ CASES = {
     "mapped_ipv6": ["-m", "ex"],
     "descriptor_0": ["-0", "ex"],
     "bio_pair": ["biopair", 200, 5000],
+    "tls_in_tls": ["nested", 5, 40000],
+    "tls_in_tls_tls12": ["-2", "nested", 5, 40000],
 }
 
 Stream = collections.namedtuple("Stream", "pid dir bytes sum")
@@ -248,5 +250,6 @@ def big_8M_both_ways(place):
         assert sum(i["len"] == 8 << 20 and i["dir"] == "sent" for i in data) == 2
 
 
-main([*(pair_case(*c) for c in CASES.items()), hold_opened_before, big_8M_both_ways,
-      burst_many_writes, python_both_ends, curl_200_at_once])
+if __name__ == "__main__":
+    main([*(pair_case(*c) for c in CASES.items()), hold_opened_before, big_8M_both_ways,
+          burst_many_writes, python_both_ends, curl_200_at_once])

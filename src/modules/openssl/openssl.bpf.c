@@ -7,30 +7,26 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Both arguments are read at fixed offsets: the verifier refuses a computed one. */
-static __always_inline __u64 count_at(struct pt_regs *ctx)
+/*
+ * Entry of a function that moves plaintext, or of the handshake, which moves none but is
+ * when a connection is first seen: time to learn its socket before the first message.
+ * One program for all, because each is verified anew at every start.
+ */
+SEC("uprobe")
+int ec_ssl_call_in(struct pt_regs *ctx)
 {
+	/* read at fixed offsets: the verifier refuses a computed one */
 	volatile __u64 arg4 = PT_REGS_PARM4(ctx);
 	volatile __u64 arg5 = PT_REGS_PARM5(ctx);
-	__u32 shape = EC_COOKIE_SHAPE(bpf_get_attach_cookie(ctx));
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u32 shape = EC_COOKIE_SHAPE(cookie);
+	__u64 count_at = 0;
 
 	if (shape == EC_SHAPE_ARG4)
-		return arg4;
-	return shape == EC_SHAPE_ARG5 ? arg5 : 0;
-}
-
-SEC("uprobe")
-int ec_ssl_write_in(struct pt_regs *ctx)
-{
-	return call_enter(ctx, PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), count_at(ctx),
-			  EC_DIR_SENT);
-}
-
-SEC("uprobe")
-int ec_ssl_read_in(struct pt_regs *ctx)
-{
-	return call_enter(ctx, PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), count_at(ctx),
-			  EC_DIR_RECV);
+		count_at = arg4;
+	else if (shape == EC_SHAPE_ARG5)
+		count_at = arg5;
+	return call_enter(ctx, cookie, PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), count_at);
 }
 
 /* For both directions: the frame says which. One program is verified once. */
@@ -38,16 +34,6 @@ SEC("uprobe")
 int ec_ssl_data_out(struct pt_regs *ctx)
 {
 	return call_leave(ctx);
-}
-
-/*
- * The handshake moves no plaintext, but it is when a connection is first seen: time to
- * learn its socket before the first message.
- */
-SEC("uprobe")
-int ec_ssl_shake_in(struct pt_regs *ctx)
-{
-	return call_enter(ctx, PT_REGS_PARM1(ctx), 0, 0, EC_DIR_NONE);
 }
 
 SEC("uprobe")

@@ -16,11 +16,11 @@
 enum { WRITE_IN, WRITE_OUT, READ_IN, READ_OUT, SHAKE_IN, SHAKE_OUT, FREE, CLEAR };
 
 static const char *const progs[] = {
-	[WRITE_IN] = "ec_ssl_write_in",
+	[WRITE_IN] = "ec_ssl_call_in",
 	[WRITE_OUT] = "ec_ssl_data_out",
-	[READ_IN] = "ec_ssl_read_in",
+	[READ_IN] = "ec_ssl_call_in",
 	[READ_OUT] = "ec_ssl_data_out",
-	[SHAKE_IN] = "ec_ssl_shake_in",
+	[SHAKE_IN] = "ec_ssl_call_in",
 	[SHAKE_OUT] = "ec_ssl_shake_out",
 	[FREE] = "ec_ssl_free",
 	[CLEAR] = "ec_ssl_clear",
@@ -78,6 +78,9 @@ static bool add_point(const struct ec_file *f, struct ec_plan *plan, uint64_t va
 	p->prog = prog;
 	p->is_return = is_return;
 	p->shape = shape;
+	p->dir = prog == WRITE_IN || prog == WRITE_OUT ? EC_DIR_SENT
+		 : prog == READ_IN || prog == READ_OUT ? EC_DIR_RECV
+						       : EC_DIR_NONE;
 	p->stepped = step == EC_STEP_STEPPED;
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	return true;

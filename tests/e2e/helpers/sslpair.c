@@ -7,7 +7,7 @@
  *
  * one line for each connection, direction and process. `sslpair [-6|-m] [-2] CASE [N
  * [SIZE]]`; -6: over IPv6, -m: the server sees IPv4 mapped into IPv6, -2: TLS 1.2, -0:
- * connections get descriptor 0.
+ * connections get descriptor 0, -n: `hold` says nothing before it waits.
  */
 #include "selfsigned.h"
 
@@ -41,7 +41,7 @@ struct end {
 };
 
 static SSL_CTX *server_ctx, *client_ctx;
-static bool ipv6, mapped, zero;
+static bool ipv6, mapped, zero, no_hello;
 static struct sockaddr_in6 address; /* of the server; an IPv4 one when !ipv6 */
 static socklen_t address_len;
 static int listener = -1;
@@ -606,6 +606,64 @@ static void bio_server(void)
 	finish(&e);
 }
 
+/*
+ * TLS inside TLS, as through an HTTPS proxy: a call on the inner connection makes calls
+ * on the outer one. Both are connections of their own, the outer one's bytes are records.
+ */
+static long note_bio(BIO *b, int op, const char *p, size_t len, int argi, long argl,
+		     int ret, size_t *done)
+{
+	struct end *outer = (void *)BIO_get_callback_arg(b);
+
+	(void)len, (void)argi, (void)argl;
+	if (ret > 0 && op == (BIO_CB_WRITE | BIO_CB_RETURN))
+		note(outer, SENT, p, *done);
+	if (ret > 0 && op == (BIO_CB_READ | BIO_CB_RETURN))
+		note(outer, RECV, p, *done);
+	return ret;
+}
+
+static void nested_side(struct end *outer, SSL *ssl, bool first)
+{
+	BIO *b = BIO_new(BIO_f_ssl());
+	struct end inner;
+
+	end_begin(&inner, ssl, outer->fd);
+	BIO_set_ssl(b, outer->ssl, BIO_NOCLOSE);
+	BIO_set_callback_ex(b, note_bio);
+	BIO_set_callback_arg(b, (void *)outer);
+	SSL_set_bio(inner.ssl, b, b);
+	if ((first ? SSL_connect(inner.ssl) : SSL_accept(inner.ssl)) != 1)
+		die("handshake inside");
+	for (uint64_t i = 0; i < count; i++) {
+		if (first)
+			put_noise(&inner, size, i);
+		get(&inner, size);
+		if (!first)
+			put_noise(&inner, size, i + 500);
+	}
+	SSL_free(inner.ssl);
+	end_report(&inner);
+}
+
+static void nested_client(void)
+{
+	struct end e;
+
+	connected(&e);
+	nested_side(&e, SSL_new(client_ctx), true);
+	finish(&e);
+}
+
+static void nested_server(void)
+{
+	struct end e;
+
+	accepted(&e);
+	nested_side(&e, SSL_new(server_ctx), false);
+	finish(&e);
+}
+
 /* Both ends in one process, no socket at all. */
 static void biopair_both(void)
 {
@@ -733,8 +791,10 @@ static void hold_client(void)
 
 	connected(&e);
 	e.quiet = true;
-	put_noise(&e, 100, 1);
-	get(&e, 100);
+	if (!no_hello) {
+		put_noise(&e, 100, 1);
+		get(&e, 100);
+	}
 	e.quiet = false;
 	puts("READY");
 	fflush(stdout);
@@ -751,8 +811,10 @@ static void hold_server(void)
 
 	accepted(&e);
 	e.quiet = true;
-	get(&e, 100);
-	put_noise(&e, 100, 3);
+	if (!no_hello) {
+		get(&e, 100);
+		put_noise(&e, 100, 3);
+	}
 	e.quiet = false;
 	poll(&(struct pollfd){.fd = e.fd, .events = POLLIN}, 1, -1);
 	get(&e, size);
@@ -795,6 +857,7 @@ static const struct {
 	{"zero", zero_client, zero_server},
 	{"early", early_client, early_server},
 	{"bio", bio_client, bio_server},
+	{"nested", nested_client, nested_server},
 	{"biopair", biopair_both, NULL},
 	{"reuse", reuse_client, reuse_server},
 	{"threads", threads_client, threads_server},
@@ -843,7 +906,7 @@ int main(int argc, char **argv)
 	bool tls12 = false;
 	int o;
 
-	while ((o = getopt(argc, argv, "6m20")) != -1) {
+	while ((o = getopt(argc, argv, "6m20n")) != -1) {
 		if (o == '6')
 			ipv6 = true;
 		else if (o == 'm')
@@ -852,6 +915,8 @@ int main(int argc, char **argv)
 			tls12 = true;
 		else if (o == '0')
 			zero = true;
+		else if (o == 'n')
+			no_hello = true;
 		else
 			return 2;
 	}

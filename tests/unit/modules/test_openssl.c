@@ -57,10 +57,9 @@ static const struct ec_point *point(const struct ec_plan *p, int prog, int nth)
 static void test_names(void **state)
 {
 	const struct ec_module *m = &ec_module_openssl;
-	static const char *const progs[] = {"ec_ssl_write_in", "ec_ssl_data_out",
-					    "ec_ssl_read_in",  "ec_ssl_data_out",
-					    "ec_ssl_shake_in", "ec_ssl_shake_out",
-					    "ec_ssl_free",     "ec_ssl_clear"};
+	static const char *const progs[] = {
+		"ec_ssl_call_in", "ec_ssl_data_out",  "ec_ssl_call_in", "ec_ssl_data_out",
+		"ec_ssl_call_in", "ec_ssl_shake_out", "ec_ssl_free",	"ec_ssl_clear"};
 
 	for (int i = 0; i < 8; i++)
 		assert_string_equal(m->progs[i], progs[i]);
