@@ -207,7 +207,7 @@ void ec_pipeline_idle(struct ec_pipeline *p)
 /*
  * What the programs could not send they counted themselves, to the byte; what streams
  * find missing by position is the same bytes seen from the other side, so only causes
- * that arise in user space are taken from there.
+ * that arise in user space, and what has no cause, are taken from there.
  */
 void ec_pipeline_account(const struct ec_pipeline *p, struct ec_account *a)
 {
@@ -224,6 +224,8 @@ void ec_pipeline_account(const struct ec_pipeline *p, struct ec_account *a)
 		a->lost[i].bytes += p->kernel.lost[i].bytes;
 	}
 	a->lost[EC_LOSS_PORT] = seen.lost[EC_LOSS_PORT];
+	a->lost[EC_LOSS_UNSEEN] =
+		seen.lost[EC_LOSS_UNSEEN]; /* no cause: nobody counted it */
 	a->lost[EC_LOSS_FOREIGN].records += seen.lost[EC_LOSS_FOREIGN].records;
 	a->lost[EC_LOSS_FOREIGN].bytes += seen.lost[EC_LOSS_FOREIGN].bytes;
 }
