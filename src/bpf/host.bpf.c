@@ -68,44 +68,70 @@ int ec_exit(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* The connection whose call this thread is in, if it still lacks its addresses. */
-static __always_inline struct ec_conn *conn_lacking(void)
+#define ENCLOSES_NEAR 16384 /* a frame that called the other lies so near above it */
+
+/* The connection of an open call, if it still lacks its addresses. */
+static __always_inline struct ec_conn *frame_lacking(struct ec_thread *t,
+						     const struct ec_frame *f)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
-	struct ec_conn_key key = {};
+	struct ec_conn_key key = {t->process, f->handle};
 	struct ec_conn *c;
-	__u64 newest = 0;
 
-	if (!t)
+	if (*known_slot(t, f->handle) == f->handle)
 		return 0;
-#pragma unroll
-	for (int i = 0; i < EC_FRAMES; i++) {
-		struct ec_frame *f = &t->frame[i];
-
-		if (f->sp && f->serial > newest) {
-			newest = f->serial;
-			key.handle = f->handle;
-		}
-	}
-	if (!newest || *known_slot(t, key.handle) == key.handle)
-		return 0;
-	key.process = t->process;
 	c = bpf_map_lookup_elem(&ec_conns, &key);
 	return c && conn_pending(c) ? c : 0;
+}
+
+/* Where the thread's innermost open call began; 0: it is in none. */
+static __always_inline __u64 innermost_sp(const struct ec_thread *t)
+{
+	__u64 newest = 0, sp = 0;
+
+#pragma unroll
+	for (int i = 0; i < EC_FRAMES; i++) {
+		if (t->frame[i].sp && t->frame[i].serial > newest) {
+			newest = t->frame[i].serial;
+			sp = t->frame[i].sp;
+		}
+	}
+	return sp;
+}
+
+/*
+ * What the current thread sends or receives belongs to its innermost open call, and to
+ * the calls that enclose that on the same stack (TLS in TLS). Calls of other stacks, of
+ * fibers that wait, are not concerned.
+ */
+static __always_inline int frame_concerned(const struct ec_frame *f, __u64 sp)
+{
+	return f->sp >= sp && f->sp - sp < ENCLOSES_NEAR;
 }
 
 /* kernel: include/trace/events/sock.h, sock_send_length(sk, ret, flags), since 6.3 */
 static __always_inline int sock_seen(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct ec_conn *c = conn_lacking();
-	struct ec_config *cfg;
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
+	struct ec_config *cfg = config_get();
+	__u64 sp;
 
-	if (!c)
+	if (!t || !cfg)
 		return 0;
-	cfg = config_get();
-	if (cfg)
-		conn_learn(cfg, c, ctx->args[0], EC_HOW_SOCK);
+	sp = innermost_sp(t);
+	if (!sp)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < EC_FRAMES; i++) {
+		struct ec_frame *f = &t->frame[i];
+		struct ec_conn *c;
+
+		if (!frame_concerned(f, sp))
+			continue;
+		c = frame_lacking(t, f);
+		if (c)
+			conn_learn(cfg, c, ctx->args[0], EC_HOW_SOCK);
+	}
 	return 0;
 }
 
@@ -134,26 +160,37 @@ static __always_inline int syscall_moves_data(__u64 nr)
 SEC("raw_tp/sys_enter")
 int ec_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
+	__u64 id = bpf_get_current_pid_tgid();
 	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
-	struct ec_config *cfg;
-	struct ec_conn *c;
-	__u64 fd = 0;
+	struct ec_config *cfg = config_get();
+	struct ec_thread *t;
+	__u64 fd = 0, sp;
 
-	if (!syscall_moves_data(ctx->args[1]))
+	if (!syscall_moves_data(ctx->args[1]) || !cfg)
 		return 0;
-	c = conn_lacking();
-	if (!c)
+	t = bpf_map_lookup_elem(&ec_threads, &id);
+	sp = t ? innermost_sp(t) : 0;
+	if (!sp)
 		return 0;
-	cfg = config_get();
 #if defined(__TARGET_ARCH_x86)
-	if (!cfg || bpf_probe_read_kernel(&fd, sizeof(fd), &regs->rdi))
+	if (bpf_probe_read_kernel(&fd, sizeof(fd), &regs->rdi))
 		return 0;
 #else
-	if (!cfg || bpf_probe_read_kernel(&fd, sizeof(fd),
-					  &((struct user_pt_regs *)regs)->regs[0]))
+	if (bpf_probe_read_kernel(&fd, sizeof(fd),
+				  &((struct user_pt_regs *)regs)->regs[0]))
 		return 0;
 #endif
-	conn_learn_fd(cfg, c, (__s32)fd, EC_HOW_SYSCALL);
+#pragma unroll
+	for (int i = 0; i < EC_FRAMES; i++) {
+		struct ec_frame *f = &t->frame[i];
+		struct ec_conn *c;
+
+		if (!frame_concerned(f, sp))
+			continue;
+		c = frame_lacking(t, f);
+		if (c)
+			conn_learn_fd(cfg, c, (__s32)fd, EC_HOW_SYSCALL);
+	}
 	return 0;
 }
 
