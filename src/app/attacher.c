@@ -19,8 +19,10 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define LOOKUP_KEEP_NS (2 * EC_NSEC) /* the look-up stays on so long after an ask */
+#define COMMAND_WAIT   50	     /* times 10 ms */
 #define WATCH_NS       (EC_NSEC / 4)
 #define NICE	       (-10)
 
@@ -471,6 +473,21 @@ static void end_capture(struct attacher *a)
 	ec_child_end(&a->worker, 0);
 }
 
+/*
+ * Ctrl-C at a terminal goes to the command too: when that ends by it, its status is ours.
+ * One that lives on is left alone.
+ */
+static void command_wait(struct attacher *a)
+{
+	struct timespec nap = {0, 10000000};
+
+	for (int i = 0; a->signals && a->launch.reaper > 0 && i < COMMAND_WAIT; i++) {
+		children_reap(a);
+		if (a->launch.reaper > 0)
+			nanosleep(&nap, NULL);
+	}
+}
+
 int ec_attacher_run(const struct ec_options *o)
 {
 	struct attacher a = {.o = o, .started = ec_clock_mono()};
@@ -488,6 +505,7 @@ int ec_attacher_run(const struct ec_options *o)
 		ec_loop_run(a.loop);
 	ec_launch_cancel(&a.launch);
 	end_capture(&a);
+	command_wait(&a);
 	if (a.targets)
 		ec_targets_free(a.targets);
 	ec_session_free(a.session);
