@@ -149,7 +149,8 @@ def every_call_perf(place):
 
 def big_writes(place):
     for size in (1000000, 1 << 20, 8 << 20):
-        cap, want = helper(place, ["big", size])
+        # both ends are traced: 16 MiB in milliseconds
+        cap, want = helper(place, ["big", size], "--mapsize", "10240")
         assert sums(cap.items("data")) == want, size
         nothing_lost(cap)
         sent = [i for i in cap.items("data") if i["dir"] == "sent"]
