@@ -39,6 +39,7 @@ static int planner_main(void *ctx, int sock)
 	_ec_free_ char *body = malloc(EC_MSG_BODY_MAX);
 	int err;
 
+	setpriority(PRIO_PROCESS, 0, 0); /* one started again would have the attacher's */
 	setrlimit(RLIMIT_AS, &memory);
 	setrlimit(RLIMIT_CORE, &none);
 	setrlimit(RLIMIT_FSIZE, &none);
