@@ -37,6 +37,7 @@ struct attacher {
 	struct ec_launch launch;
 	uint64_t started, asked;
 	unsigned int pids_left;
+	bool pids_poll; /* the end of some is not told by a descriptor */
 	bool ready, waiting_said;
 	bool stopping;	  /* we are to end */
 	bool worker_done; /* it said so, or it is gone */
@@ -291,6 +292,8 @@ static void on_ask(void *ctx, uint32_t events)
 		 (unsigned long long)(ec_clock_mono() - a->asked) / 1000);
 }
 
+static void on_pid_end(void *ctx, uint32_t events);
+
 /* Things that nobody tells us. */
 static void on_watch(void *ctx, uint32_t events)
 {
@@ -301,6 +304,8 @@ static void on_watch(void *ctx, uint32_t events)
 		ec_session_lookup(a->session, false);
 		ec_debug("address look-up: off");
 	}
+	if (a->pids_poll)
+		on_pid_end(a, 0);
 	if (a->o->follow && a->o->pids.n && !a->pids_left &&
 	    !ec_session_pids_left(a->session)) {
 		ec_info("all named processes and their descendants have ended");
@@ -354,9 +359,14 @@ static int pids_watch(struct attacher *a)
 			return -ENOMEM;
 		w->a = a;
 		w->fd = syscall(SYS_pidfd_open, (pid_t)a->o->pids.v[i], 0);
-		if (w->fd < 0 ||
-		    ec_loop_add_fd(a->loop, w->fd, EPOLLIN, on_pidfd, w, &w->source))
-			free(w);
+		if (w->fd >= 0 &&
+		    !ec_loop_add_fd(a->loop, w->fd, EPOLLIN, on_pidfd, w, &w->source))
+			continue;
+		/* ended meanwhile, or a kernel before 5.3: looked for now and then */
+		a->pids_poll = true;
+		if (w->fd >= 0)
+			close(w->fd);
+		free(w);
 	}
 	return 0;
 }

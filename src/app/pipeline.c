@@ -75,8 +75,14 @@ static int on_item(void *ctx, const struct ec_item *it)
 static int on_chunk(void *ctx, const struct ec_rec_chunk *c, const uint8_t *payload)
 {
 	struct ec_pipeline *p = ctx;
+	int err = ec_streams_chunk(p->streams, c, payload);
 
-	return ec_streams_chunk(p->streams, c, payload);
+	if (err == -ENOMEM) {
+		/* ours to lose, so ours to tell */
+		p->account.lost[EC_LOSS_QUEUE].records++;
+		p->account.lost[EC_LOSS_QUEUE].bytes += c->len;
+	}
+	return err;
 }
 
 static int on_conn(void *ctx, const struct ec_rec_conn *c)

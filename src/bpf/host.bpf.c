@@ -108,17 +108,14 @@ static __always_inline int frame_concerned(const struct ec_frame *f, __u64 sp)
 	return f->sp >= sp && f->sp - sp < ENCLOSES_NEAR;
 }
 
-/* kernel: include/trace/events/sock.h, sock_send_length(sk, ret, flags), since 6.3 */
-static __always_inline int sock_seen(struct bpf_raw_tracepoint_args *ctx)
+/* Gives the open calls that are concerned and lack addresses those of a socket (`fd` < 0)
+ * or of a descriptor. */
+static __always_inline int calls_learn(struct ec_config *cfg, __u64 sk, __s32 fd)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
-	struct ec_config *cfg = config_get();
-	__u64 sp;
+	__u64 sp = t ? innermost_sp(t) : 0;
 
-	if (!t || !cfg)
-		return 0;
-	sp = innermost_sp(t);
 	if (!sp)
 		return 0;
 #pragma unroll
@@ -129,10 +126,22 @@ static __always_inline int sock_seen(struct bpf_raw_tracepoint_args *ctx)
 		if (!frame_concerned(f, sp))
 			continue;
 		c = frame_lacking(t, f);
-		if (c)
-			conn_learn(cfg, c, ctx->args[0], EC_HOW_SOCK);
+		if (!c)
+			continue;
+		if (fd < 0)
+			conn_learn(cfg, c, sk, EC_HOW_SOCK);
+		else
+			conn_learn_fd(cfg, c, fd, EC_HOW_SYSCALL);
 	}
 	return 0;
+}
+
+/* kernel: include/trace/events/sock.h, sock_send_length(sk, ret, flags), since 6.3 */
+static __always_inline int sock_seen(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct ec_config *cfg = config_get();
+
+	return cfg ? calls_learn(cfg, ctx->args[0], -1) : 0;
 }
 
 SEC("raw_tp/sock_send_length")
@@ -160,17 +169,11 @@ static __always_inline int syscall_moves_data(__u64 nr)
 SEC("raw_tp/sys_enter")
 int ec_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
 	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
 	struct ec_config *cfg = config_get();
-	struct ec_thread *t;
-	__u64 fd = 0, sp;
+	__u64 fd = 0;
 
 	if (!syscall_moves_data(ctx->args[1]) || !cfg)
-		return 0;
-	t = bpf_map_lookup_elem(&ec_threads, &id);
-	sp = t ? innermost_sp(t) : 0;
-	if (!sp)
 		return 0;
 #if defined(__TARGET_ARCH_x86)
 	if (bpf_probe_read_kernel(&fd, sizeof(fd), &regs->rdi))
@@ -180,18 +183,7 @@ int ec_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 				  &((struct user_pt_regs *)regs)->regs[0]))
 		return 0;
 #endif
-#pragma unroll
-	for (int i = 0; i < EC_FRAMES; i++) {
-		struct ec_frame *f = &t->frame[i];
-		struct ec_conn *c;
-
-		if (!frame_concerned(f, sp))
-			continue;
-		c = frame_lacking(t, f);
-		if (c)
-			conn_learn_fd(cfg, c, (__s32)fd, EC_HOW_SYSCALL);
-	}
-	return 0;
+	return (__s32)fd < 0 ? 0 : calls_learn(cfg, 0, (__s32)fd);
 }
 
 SEC("uprobe")
