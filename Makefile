@@ -30,7 +30,7 @@ KERN_HEADERS ?=
 BPF_CFLAGS := -target bpf -g -O2 -mcpu=v2 -Wall -Wextra -Wno-unused-parameter -Wno-address-of-packed-member \
 	   -D__TARGET_ARCH_$(BPF_ARCH) -Isrc $(if $(KERN_HEADERS),-I$(KERN_HEADERS)) \
 	   -idirafter /usr/include/$(ARCH)-linux-gnu
-SHAPES  := loop ring
+SHAPES  := loop ring perf
 BPF_SRC := src/bpf/host.bpf.c $(wildcard src/modules/*/*.bpf.c)
 BPF_NAMES := $(notdir $(BPF_SRC:.bpf.c=))
 BPF_OBJ := $(foreach s,$(SHAPES),$(BPF_NAMES:%=$(B)/bpf/%.$(s).o))

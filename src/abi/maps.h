@@ -27,6 +27,8 @@
 #define EC_COOKIE_TARGET(c) ((__u32)(c))
 #define EC_COOKIE_SHAPE(c)  ((__u32)((c) >> 32) & 0xf)
 #define EC_COOKIE_DIR(c)    ((__u32)((c) >> 36) & 3) /* 3: none */
+/* Stands in the programs of the shapes without cookies until it is written over. */
+#define EC_COOKIE_PATCHED 0x6563706174636821ull
 
 /* How a call gives back the number of bytes. */
 enum ec_shape {
@@ -150,6 +152,22 @@ struct ec_frame {
 	__u64 serial;
 };
 
+/*
+ * The call whose bytes a thread is sending up. Here rather than on the stack: what the
+ * verifier knows of stack values it would follow through every piece, for each value.
+ */
+struct ec_sending {
+	__u64 buf;
+	__u64 pos; /* of the call's first byte */
+	__u64 call;
+	__u64 total;
+	__u64 cut;
+	__u32 target;
+	__u16 module;
+	__u8 dir;
+	__u8 pending;
+};
+
 struct ec_thread {
 	/* Who it is, asked again every EC_WHO_NS: three helpers less a call. */
 	__u64 who_at;
@@ -160,7 +178,19 @@ struct ec_thread {
 	__u64 serial;
 	__u64 process;	       /* cached: of which life; 0: look it up */
 	__u64 known[EC_KNOWN]; /* handles whose addresses are known or given up */
+	struct ec_sending sending;
 	struct ec_frame frame[EC_FRAMES];
+};
+
+/*
+ * ec_scratch (shape perf): where a record is built. Programs can be preempted, so one that
+ * finds another in a slot takes the next; see scratch_take() in bpf/emit.h.
+ */
+#define EC_SCRATCHES 4
+struct ec_scratch {
+	__u64 users;
+	__u8 rec[sizeof(struct ec_rec_chunk) + EC_CHUNK_BYTES]
+		__attribute__((aligned(8)));
 };
 
 /* ec_asks: a small ring read by the attacher. */

@@ -178,6 +178,7 @@ static void on_worker(void *ctx, uint32_t events)
 		if (!a->stopping)
 			break;
 		ec_session_each_conn(a->session, conn_end, a);
+		ec_session_counts_sync(a->session);
 		worker_send(a, EC_MSG_END, 0, NULL, 0, -1);
 		break;
 	case EC_MSG_DONE:
@@ -266,6 +267,7 @@ static void on_signal(void *ctx, uint32_t sig)
 		stop(a);
 		break;
 	case SIGUSR1:
+		ec_session_counts_sync(a->session);
 		worker_send(a, EC_MSG_COUNTERS, 0, NULL, 0, -1);
 		break;
 	case SIGUSR2:
@@ -306,6 +308,7 @@ static void on_watch(void *ctx, uint32_t events)
 	}
 	if (a->pids_poll)
 		on_pid_end(a, 0);
+	ec_session_counts_sync(a->session);
 	if (a->o->follow && a->o->pids.n && !a->pids_left &&
 	    !ec_session_pids_left(a->session)) {
 		ec_info("all named processes and their descendants have ended");

@@ -68,7 +68,7 @@ static const struct ec_opt who_rows[] = {
 	 .help = "keep the raw event stream, for `ecapture read` and bug reports"},
 	{.name = "ready-fd", .type = EC_OPT_U64, .offset = O(ready_fd), .max = 65535,
 	 .value = "N", .help = "write the ready line to this descriptor too"},
-	{.name = "shape", .type = EC_OPT_ENUM, .offset = O(shape), .words = "auto|loop|ring",
+	{.name = "shape", .type = EC_OPT_ENUM, .offset = O(shape), .words = "auto|loop|ring|perf",
 	 .value = "NAME", .hidden = true, .help = "shape of the BPF objects"},
 	{.name = "probe-kind", .type = EC_OPT_ENUM, .offset = O(probes),
 	 .words = "auto|multi|perf", .value = "NAME", .hidden = true,

@@ -62,10 +62,6 @@ int ec_prepare_host(const struct ec_options *o, struct ec_features *f)
 		return ec_fail(EC_FAIL_RIGHTS, "bpf", strerror(EPERM));
 	if (ec_rights_missing(&rights, version, f->uprobe_multi, detail, sizeof(detail)))
 		return ec_fail(EC_FAIL_RIGHTS, "perf_event_open", detail);
-	if (!f->ringbuf)
-		return ec_fail(EC_FAIL_KERNEL_OLD, "BPF ring buffer",
-			       "it came with kernel 5.8; the older transport is not "
-			       "built yet");
 	return 0;
 }
 
@@ -154,11 +150,48 @@ static void koffs_wait(struct koffs_job *j)
 			strerror(-j->err));
 }
 
+/* The best shape that this kernel may take: the verifier has the last word. */
 static enum ec_bpf_shape shape_of(const struct ec_options *o, const struct ec_features *f)
 {
-	if (o->shape == EC_SHAPES_RING)
+	switch (o->shape) {
+	case EC_SHAPES_LOOP:
+		return EC_BPF_LOOP;
+	case EC_SHAPES_RING:
 		return EC_BPF_RING;
-	return f->loop || o->shape == EC_SHAPES_LOOP ? EC_BPF_LOOP : EC_BPF_RING;
+	case EC_SHAPES_PERF:
+		return EC_BPF_PERF;
+	default:
+		return f->loop && f->cookie ? EC_BPF_LOOP
+		       : f->ringbuf	    ? EC_BPF_RING
+					    : EC_BPF_PERF;
+	}
+}
+
+/* One ring has room for a whole burst of all CPUs; perf buffers are as many as CPUs. */
+static uint64_t buffer_bytes(const struct ec_options *o, enum ec_bpf_shape shape)
+{
+	return (shape == EC_BPF_PERF ? 1 : 2) * o->mapsize << 10;
+}
+
+static int session_open(const struct ec_options *o, struct ec_session_opts *so,
+			struct ec_session **out, char why[160])
+{
+	static const char *const names[EC_BPF__N] = {"loop", "ring", "perf"};
+
+	so->shape = shape_of(o, so->features);
+	for (;;) {
+		int err;
+
+		so->ring_bytes = buffer_bytes(o, so->shape);
+		err = ec_session_open(so, out, why);
+		ec_debug("BPF objects of shape %s: %s", names[so->shape],
+			 err ? strerror(-err) : "loaded");
+		/* what the verifier refuses in one shape it may take in an older one */
+		if (!err || o->shape != EC_SHAPES_AUTO || so->shape + 1 == EC_BPF__N ||
+		    (err != -EINVAL && err != -EACCES && err != -E2BIG))
+			return err;
+		so->shape++;
+	}
 }
 
 int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
@@ -168,9 +201,6 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 	struct ec_session_opts so = {
 		.features = f,
 		.config = &config,
-		.shape = shape_of(o, f),
-		/* one ring for all CPUs: room for a whole burst while it is drained */
-		.ring_bytes = 2 * o->mapsize << 10,
 		.floor = o->floor,
 		.perf = o->probes == EC_PROBE_PERF,
 	};
@@ -182,7 +212,7 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 	limits_raise();
 	config_fill(o, &config);
 	koffs_start(&job);
-	err = ec_session_open(&so, out, why);
+	err = session_open(o, &so, out, why);
 	koffs_wait(&job);
 	if (!err)
 		err = ec_session_koffs(*out, &job.koffs);

@@ -71,6 +71,9 @@ static void note_push(struct worker *w)
 			n.lost[i].bytes += c->lost[i].bytes;
 		}
 	}
+	/* kernels below 5.1 tell the reader alone, later ones the program too */
+	n.lost[EC_LOSS_RING].records =
+		EC_MAX(n.lost[EC_LOSS_RING].records, ec_ring_lost(w->ring));
 	ec_pipeline_push(w->pipeline, &n, sizeof(n));
 }
 
@@ -288,6 +291,8 @@ static int worker_main(void *ctx, int sock)
 	setpriority(PRIO_PROCESS, 0, NICE); /* without CAP_SYS_NICE it stays as it is */
 	tzset();			    /* reads a file: not possible later */
 	err = setup(w);
+	if (!err)
+		err = ec_ring_map(w->ring);
 	/* in this order: capabilities are a thread's own, the sandbox is put on all */
 	if (!err)
 		err = ec_rights_drop();
@@ -308,15 +313,14 @@ int ec_worker_spawn(const struct ec_options *o, struct ec_outputs *outputs,
 		    struct ec_session *s, struct ec_child *out)
 {
 	struct worker w = {.o = o, .outputs = outputs, .counts = ec_session_counts(s)};
-	int keep[EC_OUTPUTS_MAX + 4];
-	size_t n = ec_outputs_fds(outputs, keep, EC_ARRAY_SIZE(keep) - 1);
-	int err = ec_ring_new(ec_session_ring_fd(s), ec_session_shared(s), NULL, NULL,
-			      &w.ring);
+	int keep[EC_OUTPUTS_MAX + 4 + EC_CPUS_MAX];
+	size_t n = ec_outputs_fds(outputs, keep, EC_OUTPUTS_MAX + 3);
+	int err = ec_session_ring(s, &w.ring);
 
 	if (err)
 		return err;
-	keep[n++] = ec_ring_fd(w.ring);
+	n += ec_ring_fds(w.ring, keep + n, EC_ARRAY_SIZE(keep) - n);
 	err = ec_child_spawn("ec-worker", worker_main, &w, keep, n, out);
-	ec_ring_free(w.ring); /* ours; the child has its own mapping of it */
+	ec_ring_free(w.ring); /* ours; the child has its own */
 	return err;
 }

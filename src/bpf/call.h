@@ -22,7 +22,7 @@
 
 #define STACK_NEAR 65536 /* frames of one stack that enclose each other are nearer */
 
-static __always_inline struct ec_thread *thread_get(const struct ec_config *cfg)
+static __always_inline struct ec_thread *thread_get(void *ctx, const struct ec_config *cfg)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
@@ -37,7 +37,7 @@ static __always_inline struct ec_thread *thread_get(const struct ec_config *cfg)
 	bpf_map_update_elem(&ec_threads, &id, blank, BPF_NOEXIST);
 	t = bpf_map_lookup_elem(&ec_threads, &id);
 	if (t)
-		t->process = process_get(cfg);
+		t->process = process_get(ctx, cfg);
 	return t;
 }
 
@@ -61,7 +61,7 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 cookie, __u64 h
 
 	if (!cfg || cfg->stop || !filter_pass(cfg))
 		return 0;
-	t = thread_get(cfg);
+	t = thread_get(ctx, cfg);
 	if (!t) {
 		count_lost(EC_LOSS_TABLE, 0);
 		return 0;
@@ -103,9 +103,9 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 cookie, __u64 h
 
 		if (!tg)
 			return 0;
-		c = conn_get(cfg, tg, target, t->process, handle);
+		c = conn_get(ctx, cfg, tg, target, t->process, handle);
 		if (c && conn_pending(c))
-			ask_addrs();
+			ask_addrs(ctx);
 		else if (c)
 			*known_slot(t, handle) = handle;
 	}
@@ -129,46 +129,49 @@ static __always_inline __u64 call_count(struct pt_regs *ctx, const struct ec_fra
 	return n;
 }
 
-static __always_inline void call_emit(const struct ec_config *cfg, struct ec_thread *t,
-				      const struct ec_frame *f, __u64 n)
+static __always_inline void call_emit(void *ctx, const struct ec_config *cfg,
+				      struct ec_thread *t, const struct ec_frame *f,
+				      __u64 n)
 {
 	__u32 target = f->target;
 	struct ec_target *tg = bpf_map_lookup_elem(&ec_targets, &target);
+	struct ec_sending *s = &t->sending;
 	struct emit_call e = {};
 	__u32 dir = f->dir & 1;
 	__u64 copy = n;
 
 	if (!tg)
 		return;
+	e.ctx = ctx;
 	e.who = t;
-	e.process = t->process;
-	e.conn = conn_get(cfg, tg, target, t->process, f->handle);
+	e.conn = conn_get(ctx, cfg, tg, target, t->process, f->handle);
 	if (!e.conn) {
 		count_lost(EC_LOSS_TABLE, n);
 		return;
 	}
-	e.pos = e.conn->pos[dir];
-	e.call = e.conn->call[dir];
-	e.conn->pos[dir] = e.pos + n;
-	e.conn->call[dir] = e.call + 1;
+	s->pos = e.conn->pos[dir];
+	s->call = e.conn->call[dir];
+	e.conn->pos[dir] = s->pos + n;
+	e.conn->call[dir] = s->call + 1;
+	s->pending = 0;
 	if (conn_pending(e.conn)) {
 		*known_slot(t, f->handle) = 0;
 		if (++e.conn->tries >= EC_LOOKUP_MAX)
 			e.conn->gave_up = 1;
-		e.pending = !e.conn->gave_up;
+		s->pending = !e.conn->gave_up;
 	}
 	if (!filter_port(cfg, &e.conn->addrs))
 		return;
-	if (!e.call && !e.conn->call[!dir])
-		conn_tell(cfg, e.conn, t->process, EC_CONN_OPEN);
+	if (!s->call && !e.conn->call[!dir])
+		conn_tell(ctx, cfg, e.conn, t->process, EC_CONN_OPEN);
 	if (cfg->truncate && copy > cfg->truncate)
 		copy = cfg->truncate;
-	e.buf = f->buf;
-	e.total = n;
-	e.cut = n - copy;
-	e.target = target;
-	e.module = tg->module;
-	e.dir = dir;
+	s->buf = f->buf;
+	s->total = n;
+	s->cut = n - copy;
+	s->target = target;
+	s->module = tg->module;
+	s->dir = dir;
 	emit_chunks(cfg, &e, copy);
 }
 
@@ -207,7 +210,7 @@ static __always_inline int call_leave(struct pt_regs *ctx)
 	cfg = config_get();
 	if (!cfg || cfg->stop)
 		return 0;
-	call_emit(cfg, t, &f, n);
+	call_emit(ctx, cfg, t, &f, n);
 	return 0;
 }
 
@@ -224,7 +227,7 @@ static __always_inline int call_drop(struct pt_regs *ctx)
 }
 
 /* The object is freed or made new: the next use of the handle is another connection. */
-static __always_inline int call_forget(__u64 handle)
+static __always_inline int call_forget(void *ctx, __u64 handle)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ec_config *cfg = config_get();
@@ -237,7 +240,7 @@ static __always_inline int call_forget(__u64 handle)
 	t = bpf_map_lookup_elem(&ec_threads, &id);
 	if (t && *known_slot(t, handle) == handle)
 		*known_slot(t, handle) = 0;
-	conn_close(cfg, *process, handle);
+	conn_close(ctx, cfg, *process, handle);
 	return 0;
 }
 

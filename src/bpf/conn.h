@@ -11,7 +11,7 @@
 #include "bpf/sock.h"
 
 /* ec_rec.process of the current task; made, and told, when it is first seen. */
-static __always_inline __u64 process_get(const struct ec_config *cfg)
+static __always_inline __u64 process_get(void *ctx, const struct ec_config *cfg)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 	__u64 id = unique_id();
@@ -23,7 +23,7 @@ static __always_inline __u64 process_get(const struct ec_config *cfg)
 		p = bpf_map_lookup_elem(&ec_procs, &pid); /* another thread was first */
 		return p ? *p : id;
 	}
-	emit_process(cfg, id, EC_PROCESS_SEEN);
+	emit_process(ctx, cfg, id, EC_PROCESS_SEEN);
 	return id;
 }
 
@@ -34,7 +34,7 @@ static __always_inline __u64 process_get(const struct ec_config *cfg)
 #define BIO_TYPE_DGRAM	 (21 | 0x0400 | 0x0100)
 
 #define UREAD(dst, base, off) \
-	bpf_probe_read_user(&(dst), sizeof(dst), (const void *)((base) + (off)))
+	READ_USER(&(dst), sizeof(dst), (const void *)((base) + (off)))
 
 /* The read BIO and, if it is a socket's, its descriptor; else fd -1. */
 static __always_inline void bio_look(const struct ec_target *t, __u64 ssl, __u64 *bio,
@@ -119,17 +119,17 @@ static __always_inline int conn_pending(const struct ec_conn *c)
 }
 
 /* Told only of connections on which something was said: handshakes clear objects. */
-static __always_inline void conn_tell(const struct ec_config *cfg,
+static __always_inline void conn_tell(void *ctx, const struct ec_config *cfg,
 				      const struct ec_conn *c, __u64 process,
 				      enum ec_conn_state state)
 {
 	if ((c->call[0] || c->call[1] || state == EC_CONN_OPEN) &&
 	    filter_port(cfg, &c->addrs))
-		emit_conn(cfg, c, process, state);
+		emit_conn(ctx, cfg, c, process, state);
 }
 
 /* The connection of a handle, made if new; NULL: no room, counted by the caller. */
-static __always_inline struct ec_conn *conn_get(const struct ec_config *cfg,
+static __always_inline struct ec_conn *conn_get(void *ctx, const struct ec_config *cfg,
 						const struct ec_target *t, __u32 target,
 						__u64 process, __u64 handle)
 {
@@ -152,7 +152,7 @@ static __always_inline struct ec_conn *conn_get(const struct ec_config *cfg,
 			c->fd = fd;
 			return c;
 		}
-		conn_tell(cfg, c, process, EC_CONN_CLOSED);
+		conn_tell(ctx, cfg, c, process, EC_CONN_CLOSED);
 		bpf_map_delete_elem(&ec_conns, &key);
 	}
 	fresh.id = unique_id();
@@ -168,35 +168,37 @@ static __always_inline struct ec_conn *conn_get(const struct ec_config *cfg,
 	return bpf_map_lookup_elem(&ec_conns, &key);
 }
 
-static __always_inline void conn_close(const struct ec_config *cfg, __u64 process,
-				       __u64 handle)
+static __always_inline void conn_close(void *ctx, const struct ec_config *cfg,
+				       __u64 process, __u64 handle)
 {
 	struct ec_conn_key key = {process, handle};
 	struct ec_conn *c = bpf_map_lookup_elem(&ec_conns, &key);
 
 	if (!c)
 		return;
-	conn_tell(cfg, c, process, EC_CONN_CLOSED);
+	conn_tell(ctx, cfg, c, process, EC_CONN_CLOSED);
 	bpf_map_delete_elem(&ec_conns, &key);
 }
 
 /* A connection lacks its addresses: the attacher turns the host-wide look-up on. */
-static __always_inline void ask_addrs(void)
+static __always_inline void ask_addrs(void *ctx)
 {
 	struct ec_shared *sh = shared_get();
 	__u64 now = bpf_ktime_get_ns();
-	struct ec_ask *a;
+	struct ec_ask a = {};
 
 	if (!sh || now - sh->asked < EC_ASK_EVERY_NS)
 		return;
 	sh->asked = now;
-	a = bpf_ringbuf_reserve(&ec_asks, sizeof(*a), 0);
-	if (!a)
-		return; /* enough are waiting there */
-	a->kind = EC_ASK_ADDRS;
-	a->pid = bpf_get_current_pid_tgid() >> 32;
-	a->time = now;
-	bpf_ringbuf_submit(a, BPF_RB_FORCE_WAKEUP);
+	a.kind = EC_ASK_ADDRS;
+	a.pid = bpf_get_current_pid_tgid() >> 32;
+	a.time = now;
+	/* without room enough are waiting there */
+#ifdef EC_SHAPE_perf
+	bpf_perf_event_output(ctx, &ec_asks, BPF_F_CURRENT_CPU, &a, sizeof(a));
+#else
+	bpf_ringbuf_output(&ec_asks, &a, sizeof(a), BPF_RB_FORCE_WAKEUP);
+#endif
 }
 
 #endif

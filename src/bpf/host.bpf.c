@@ -30,7 +30,7 @@ int ec_fork(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-static __always_inline void process_end(struct ec_config *cfg, __u64 id)
+static __always_inline void process_end(void *ctx, struct ec_config *cfg, __u64 id)
 {
 	__u32 pid = id >> 32;
 	__u64 *process = bpf_map_lookup_elem(&ec_procs, &pid);
@@ -38,7 +38,7 @@ static __always_inline void process_end(struct ec_config *cfg, __u64 id)
 	if (!process)
 		return;
 	if (cfg && !cfg->stop)
-		emit_process(cfg, *process, EC_PROCESS_EXIT);
+		emit_process(ctx, cfg, *process, EC_PROCESS_EXIT);
 	bpf_map_delete_elem(&ec_procs, &pid);
 }
 
@@ -48,7 +48,7 @@ int ec_exec(struct bpf_raw_tracepoint_args *ctx)
 	__u64 id = bpf_get_current_pid_tgid();
 
 	bpf_map_delete_elem(&ec_threads, &id);
-	process_end(config_get(), id);
+	process_end(ctx, config_get(), id);
 	return 0;
 }
 
@@ -64,7 +64,7 @@ int ec_exit(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	if (cfg && cfg->filters & EC_FILTER_FOLLOW)
 		bpf_map_delete_elem(&ec_pids, &pid);
-	process_end(cfg, id);
+	process_end(ctx, cfg, id);
 	return 0;
 }
 
@@ -176,11 +176,10 @@ int ec_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	if (!syscall_moves_data(ctx->args[1]) || !cfg)
 		return 0;
 #if defined(__TARGET_ARCH_x86)
-	if (bpf_probe_read_kernel(&fd, sizeof(fd), &regs->rdi))
+	if (READ_KERNEL(&fd, sizeof(fd), &regs->rdi))
 		return 0;
 #else
-	if (bpf_probe_read_kernel(&fd, sizeof(fd),
-				  &((struct user_pt_regs *)regs)->regs[0]))
+	if (READ_KERNEL(&fd, sizeof(fd), &((struct user_pt_regs *)regs)->regs[0]))
 		return 0;
 #endif
 	return (__s32)fd < 0 ? 0 : calls_learn(cfg, 0, (__s32)fd);

@@ -16,6 +16,31 @@
 #define AF_INET	 2
 #define AF_INET6 10
 
+/*
+ * One source, three shapes (docs/INTERNALS.md): `loop` and `ring` write to a ring buffer,
+ * `perf` to a perf buffer per CPU with nothing that kernel 4.18 lacks.
+ */
+#ifdef EC_SHAPE_perf
+#define MAPPED		    0 /* BPF_F_MMAPABLE came with 5.5: user space asks instead */
+#define READ_USER(d, n, s)   bpf_probe_read(d, n, s)
+#define READ_KERNEL(d, n, s) bpf_probe_read(d, n, s)
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} ec_ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} ec_asks SEC(".maps");
+#else
+#define MAPPED		    BPF_F_MMAPABLE
+#define READ_USER(d, n, s)   bpf_probe_read_user(d, n, s)
+#define READ_KERNEL(d, n, s) bpf_probe_read_kernel(d, n, s)
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20); /* set by the session: --mapsize */
@@ -25,6 +50,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 65536); /* a multiple of every page size */
 } ec_asks SEC(".maps");
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -36,7 +62,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(map_flags, MAPPED);
 	__type(key, __u32);
 	__type(value, struct ec_shared);
 } ec_shared SEC(".maps");
@@ -44,7 +70,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, EC_CPUS_MAX);
-	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(map_flags, MAPPED);
 	__type(key, __u32);
 	__type(value, struct ec_counts);
 } ec_counts SEC(".maps");
@@ -141,6 +167,22 @@ static __always_inline void count_lost(enum ec_loss cause, __u64 bytes)
 static __always_inline __u64 unique_id(void)
 {
 	return (bpf_ktime_get_ns() & ~511ull) | (bpf_get_smp_processor_id() & 511);
+}
+
+/*
+ * What the attach cookie is on a kernel that has none (< 5.15): a constant that user space
+ * writes over in a clone of the program for each probe (capture/clone.c).
+ */
+static __always_inline __u64 cookie_get(void *ctx)
+{
+#ifdef EC_SHAPE_loop
+	return bpf_get_attach_cookie(ctx);
+#else
+	__u64 cookie;
+
+	asm volatile("%0 = %1 ll" : "=r"(cookie) : "i"(EC_COOKIE_PATCHED));
+	return cookie;
+#endif
 }
 
 /* Bounds that the compiler may not reason away before the verifier sees them. */

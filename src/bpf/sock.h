@@ -12,7 +12,7 @@
 #define S_IFSOCK 0140000
 
 #define KREAD(dst, base, off) \
-	bpf_probe_read_kernel(&(dst), sizeof(dst), (const void *)((base) + (off)))
+	READ_KERNEL(&(dst), sizeof(dst), (const void *)((base) + (off)))
 
 enum sock_verdict { SOCK_NO, SOCK_YES, SOCK_NEVER };
 

@@ -8,12 +8,11 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-struct ec_ring {
+struct ring {
+	struct ec_ring head;
 	struct ring_buffer *rb;
 	struct ec_shared *shared;
 	int epoll; /* edge-triggered: data alone ends no sleep, a wake-up does */
-	ec_ring_fn *fn;
-	void *ctx;
 };
 
 static int on_record(void *ctx, void *data, size_t n)
@@ -24,46 +23,25 @@ static int on_record(void *ctx, void *data, size_t n)
 	return 0;
 }
 
-int ec_ring_new(int map_fd, struct ec_shared *shared, ec_ring_fn *fn, void *ctx,
-		struct ec_ring **out)
+/* The ring's memory is inherited. */
+static int ring_map(struct ec_ring *r)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
-	struct ec_ring *r = calloc(1, sizeof(*r));
-
-	if (!r)
-		return -ENOMEM;
-	r->shared = shared;
-	ec_ring_set(r, fn, ctx);
-	r->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (r->epoll >= 0 && !epoll_ctl(r->epoll, EPOLL_CTL_ADD, map_fd, &ev))
-		r->rb = ring_buffer__new(map_fd, on_record, r, NULL);
-	if (!r->rb) {
-		int err = -errno;
-
-		ec_ring_free(r);
-		return err;
-	}
-	*out = r;
 	return 0;
 }
 
-void ec_ring_set(struct ec_ring *r, ec_ring_fn *fn, void *ctx)
+static size_t ring_fds(const struct ec_ring *r, int *out, size_t max)
 {
-	r->fn = fn;
-	r->ctx = ctx;
+	if (max)
+		out[0] = ((const struct ring *)r)->epoll;
+	return max ? 1 : 0;
 }
 
-int ec_ring_fd(const struct ec_ring *r)
+static int ring_consume(struct ec_ring *r)
 {
-	return r->epoll;
+	return ring_buffer__consume(((struct ring *)r)->rb);
 }
 
-int ec_ring_consume(struct ec_ring *r)
-{
-	return ring_buffer__consume(r->rb);
-}
-
-static void want_wakeup(struct ec_ring *r, uint32_t how)
+static void want_wakeup(struct ring *r, uint32_t how)
 {
 	__atomic_store_n(&r->shared->need_wakeup, how, __ATOMIC_SEQ_CST);
 }
@@ -74,8 +52,9 @@ static void want_wakeup(struct ec_ring *r, uint32_t how)
  * the threshold gather: looking at each as it comes makes the producers' cache lines
  * travel and costs them more than the copy.
  */
-void ec_ring_wait(struct ec_ring *r, int ms, bool idle)
+static void ring_wait(struct ec_ring *head, int ms, bool idle)
 {
+	struct ring *r = (struct ring *)head;
 	struct epoll_event ev;
 
 	want_wakeup(r, idle ? EC_WAKE_FIRST : EC_WAKE_FULL);
@@ -85,12 +64,55 @@ void ec_ring_wait(struct ec_ring *r, int ms, bool idle)
 	want_wakeup(r, EC_WAKE_NO);
 }
 
-void ec_ring_free(struct ec_ring *r)
+/* What has no room is counted by the program that wanted it. */
+static uint64_t ring_lost(const struct ec_ring *r)
 {
-	if (!r)
-		return;
+	return 0;
+}
+
+static void ring_free(struct ec_ring *head)
+{
+	struct ring *r = (struct ring *)head;
+
 	ring_buffer__free(r->rb);
 	if (r->epoll >= 0)
 		close(r->epoll);
 	free(r);
+}
+
+static const struct ec_ring_ops ring_ops = {
+	.map = ring_map,
+	.fds = ring_fds,
+	.consume = ring_consume,
+	.wait = ring_wait,
+	.lost = ring_lost,
+	.free = ring_free,
+};
+
+int ec_ring_new(int map_fd, struct ec_shared *shared, struct ec_ring **out)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+	struct ring *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->head.ops = &ring_ops;
+	r->shared = shared;
+	r->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (r->epoll >= 0 && !epoll_ctl(r->epoll, EPOLL_CTL_ADD, map_fd, &ev))
+		r->rb = ring_buffer__new(map_fd, on_record, r, NULL);
+	if (!r->rb) {
+		int err = -errno;
+
+		ring_free(&r->head);
+		return err;
+	}
+	*out = &r->head;
+	return 0;
+}
+
+void ec_ring_free(struct ec_ring *r)
+{
+	if (r)
+		r->ops->free(r);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "capture/session.h"
 #include "capture/attach.h"
+#include "capture/clone.h"
 #include "base/log.h"
 #include "base/util.h"
 
@@ -21,12 +22,14 @@ struct ec_session {
 	unsigned int nmodules;
 	struct ec_config config;
 	struct ec_features features;
+	enum ec_bpf_shape shape;
 	bool floor, multi;
 	struct ec_shared *shared;
 	struct ec_counts *counts;
 	size_t counts_bytes;
 	uint64_t ring_bytes;
 	struct ring_buffer *asks;
+	struct perf_buffer *perf_asks; /* instead, in shape perf */
 	bool asked;
 	uint32_t next_target;
 	struct ec_links links; /* probes */
@@ -90,7 +93,7 @@ static int object_prepare(struct ec_session *s, struct bpf_object *o)
 		int err;
 
 		if (o == s->host) {
-			if (!strcmp(bpf_map__name(m), "ec_ring"))
+			if (!strcmp(bpf_map__name(m), "ec_ring") && s->shape != EC_BPF_PERF)
 				bpf_map__set_max_entries(m, s->ring_bytes);
 			continue;
 		}
@@ -125,6 +128,14 @@ static int memory_map(struct ec_session *s)
 
 	s->counts_bytes =
 		(EC_CPUS_MAX * sizeof(struct ec_counts) + page - 1) & ~(page - 1);
+	if (s->shape == EC_BPF_PERF) {
+		s->counts = mmap(NULL, s->counts_bytes, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (s->counts != MAP_FAILED)
+			return 0;
+		s->counts = NULL;
+		return -errno;
+	}
 	s->shared = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
 			 map_fd(s, "ec_shared"), 0);
 	if (s->shared == MAP_FAILED) {
@@ -150,6 +161,22 @@ static int on_ask(void *ctx, void *data, size_t n)
 	return 0;
 }
 
+static void on_perf_ask(void *ctx, int cpu, void *data, __u32 n)
+{
+	on_ask(ctx, data, n);
+}
+
+static int asks_open(struct ec_session *s)
+{
+	int fd = map_fd(s, "ec_asks");
+
+	if (s->shape == EC_BPF_PERF)
+		s->perf_asks = perf_buffer__new(fd, 1, on_perf_ask, NULL, s, NULL);
+	else
+		s->asks = ring_buffer__new(fd, on_ask, s, NULL);
+	return s->asks || s->perf_asks ? 0 : -errno;
+}
+
 static int config_write(struct ec_session *s)
 {
 	uint32_t zero = 0;
@@ -162,11 +189,11 @@ static int open_steps(struct ec_session *s, const struct ec_session_opts *o, cha
 	int err;
 
 	snprintf(why, 160, "programs for processes and sockets");
-	err = object_load(s, &ec_host_bpf[o->shape], "ec_host", &s->host);
+	err = object_load(s, &ec_host_bpf[s->shape], "ec_host", &s->host);
 	for (unsigned int i = 0; !err && i < ec_modules_count && i < MODULES_MAX; i++) {
 		snprintf(why, 160, "programs of module %s", ec_modules[i].module->name);
 		s->nmodules = i + 1;
-		err = object_load(s, &ec_modules[i].bpf[o->shape],
+		err = object_load(s, &ec_modules[i].bpf[s->shape],
 				  ec_modules[i].module->name, &s->module[i]);
 	}
 	if (err) {
@@ -182,8 +209,7 @@ static int open_steps(struct ec_session *s, const struct ec_session_opts *o, cha
 		err = config_write(s);
 	if (err)
 		return err;
-	s->asks = ring_buffer__new(map_fd(s, "ec_asks"), on_ask, s, NULL);
-	return s->asks ? 0 : -errno;
+	return asks_open(s);
 }
 
 int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
@@ -197,6 +223,7 @@ int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
 	libbpf_set_print(on_libbpf_print);
 	s->config = *o->config;
 	s->features = *o->features;
+	s->shape = o->shape;
 	s->floor = o->floor;
 	s->multi = o->features->uprobe_multi && !o->perf;
 	s->ring_bytes = ring_round(o->ring_bytes);
@@ -217,24 +244,28 @@ int ec_session_koffs(struct ec_session *s, const struct ec_koffs *k)
 	return config_write(s);
 }
 
-int ec_session_ring_fd(const struct ec_session *s)
+int ec_session_ring(const struct ec_session *s, struct ec_ring **out)
 {
-	return map_fd(s, "ec_ring");
-}
+	int fd = map_fd(s, "ec_ring");
 
-uint64_t ec_session_ring_bytes(const struct ec_session *s)
-{
-	return s->ring_bytes;
-}
-
-struct ec_shared *ec_session_shared(const struct ec_session *s)
-{
-	return s->shared;
+	if (s->shape == EC_BPF_PERF)
+		return ec_ring_new_perf(fd, s->ring_bytes, out);
+	return ec_ring_new(fd, s->shared, out);
 }
 
 const struct ec_counts *ec_session_counts(const struct ec_session *s)
 {
 	return s->counts;
+}
+
+void ec_session_counts_sync(struct ec_session *s)
+{
+	int n = libbpf_num_possible_cpus();
+
+	if (s->shape != EC_BPF_PERF)
+		return;
+	for (int i = 0; i < EC_CPUS_MAX && i < n; i++)
+		bpf_map_lookup_elem(map_fd(s, "ec_counts"), &i, &s->counts[i]);
 }
 
 int ec_session_pid_add(struct ec_session *s, pid_t pid)
@@ -322,29 +353,54 @@ bool ec_session_lookup_on(const struct ec_session *s)
 
 int ec_session_asks_fd(const struct ec_session *s)
 {
-	return ring_buffer__epoll_fd(s->asks);
+	return s->asks ? ring_buffer__epoll_fd(s->asks)
+		       : perf_buffer__epoll_fd(s->perf_asks);
 }
 
 bool ec_session_asks(struct ec_session *s)
 {
 	s->asked = false;
-	ring_buffer__consume(s->asks);
+	if (s->asks)
+		ring_buffer__consume(s->asks);
+	else /* not poll: that a buffer is ready was told, and forgotten, by our loop */
+		perf_buffer__consume(s->perf_asks);
 	return s->asked;
 }
 
-static int program_fd(struct ec_session *s, unsigned int module,
-		      const struct ec_point *pt)
+static const struct bpf_program *program_of(struct ec_session *s, unsigned int module,
+					    const struct ec_point *pt)
 {
-	struct bpf_object *o = s->module[module];
-	const char *name = ec_modules[module].module->progs[pt->prog];
-	struct bpf_program *p;
+	if (s->floor)
+		return bpf_object__find_program_by_name(
+			s->host, pt->is_return ? "ec_floor_out" : "ec_floor_in");
+	return bpf_object__find_program_by_name(
+		s->module[module], ec_modules[module].module->progs[pt->prog]);
+}
 
-	if (s->floor) {
-		o = s->host;
-		name = pt->is_return ? "ec_floor_out" : "ec_floor_in";
+/* One point in all processes (npids 0) or in each of some. */
+static int attach_point(struct ec_session *s, struct ec_links *links,
+			const struct bpf_program *p, struct ec_attach_point *a,
+			const pid_t *pids, size_t npids)
+{
+	_ec_close_ int clone = -1; /* attached, it lives without our descriptor */
+	int err = 0;
+
+	if (!p)
+		return -ENOENT;
+	a->program = bpf_program__fd(p);
+	if (s->shape != EC_BPF_LOOP) {
+		clone = ec_clone_load(p, a->cookie);
+		if (clone >= 0)
+			a->program = clone;
+		else if (clone != -ENOENT)
+			return clone;
 	}
-	p = bpf_object__find_program_by_name(o, name);
-	return p ? bpf_program__fd(p) : -ENOENT;
+	for (size_t i = 0; !err && i < EC_MAX(npids, 1u); i++) {
+		a->pid = npids ? pids[i] : 0;
+		err = s->multi ? ec_attach_multi(links, a)
+			       : ec_attach_perf(links, a, &s->features);
+	}
+	return err;
 }
 
 /*
@@ -353,28 +409,25 @@ static int program_fd(struct ec_session *s, unsigned int module,
  */
 static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 			 unsigned int module, const struct ec_plan *plan, uint32_t id,
-			 pid_t pid, bool returns)
+			 const pid_t *pids, size_t npids)
 {
-	for (uint32_t i = 0; i < plan->npoints; i++) {
-		const struct ec_point *pt = &plan->points[i];
-		struct ec_attach_point a = {
-			.program = program_fd(s, module, pt),
-			.fd = fd,
-			.offset = pt->offset,
-			.cookie = EC_COOKIE(id, pt->shape, pt->dir),
-			.is_return = pt->is_return,
-			.pid = pid,
-		};
-		int err;
+	for (int returns = 1; returns >= 0; returns--) {
+		for (uint32_t i = 0; i < plan->npoints; i++) {
+			const struct ec_point *pt = &plan->points[i];
+			struct ec_attach_point a = {
+				.fd = fd,
+				.offset = pt->offset,
+				.cookie = EC_COOKIE(id, pt->shape, pt->dir),
+				.is_return = pt->is_return,
+			};
+			int err = 0;
 
-		if (pt->is_return != returns)
-			continue;
-		if (a.program < 0)
-			return a.program;
-		err = s->multi ? ec_attach_multi(links, &a)
-			       : ec_attach_perf(links, &a, &s->features);
-		if (err)
-			return err;
+			if (pt->is_return == returns)
+				err = attach_point(s, links, program_of(s, module, pt),
+						   &a, pids, npids);
+			if (err)
+				return err;
+		}
 	}
 	return 0;
 }
@@ -387,20 +440,14 @@ int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 	struct ec_target params = plan->params;
 	struct ec_links links = {0};
 	uint32_t id = s->next_target;
-	int err = 0;
+	int err;
 
 	if (id >= EC_TARGETS_MAX)
 		return -ENOSPC;
 	params.module = module;
 	if (bpf_map_update_elem(map_fd(s, "ec_targets"), &id, &params, BPF_ANY))
 		return -errno;
-	for (int returns = 1; returns >= 0; returns--) {
-		if (!bind && !err)
-			err = attach_points(s, &links, fd, module, plan, id, 0, returns);
-		for (size_t i = 0; bind && !err && i < npids; i++)
-			err = attach_points(s, &links, fd, module, plan, id, pids[i],
-					    returns);
-	}
+	err = attach_points(s, &links, fd, module, plan, id, pids, bind ? npids : 0);
 	if (err) {
 		ec_links_close(&links);
 		return err;
@@ -451,6 +498,7 @@ void ec_session_free(struct ec_session *s)
 		bpf_link__destroy(s->process_links[i]);
 	ec_links_close(&s->links);
 	ring_buffer__free(s->asks);
+	perf_buffer__free(s->perf_asks);
 	if (s->shared)
 		munmap(s->shared, sysconf(_SC_PAGESIZE));
 	if (s->counts)

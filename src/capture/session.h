@@ -6,6 +6,7 @@
 #ifndef EC_CAPTURE_SESSION_H
 #define EC_CAPTURE_SESSION_H
 
+#include "capture/ring.h"
 #include "host/features.h"
 #include "modules/module.h"
 #include <sys/types.h>
@@ -16,7 +17,8 @@ struct ec_session_opts {
 	const struct ec_features *features;
 	const struct ec_config *config; /* copied */
 	enum ec_bpf_shape shape;
-	uint64_t ring_bytes; /* rounded up to a power of two of pages */
+	uint64_t ring_bytes; /* of the ring or of each CPU's buffer; rounded up to a
+				power of two of pages */
 	bool floor;	     /* attach empty programs (make bench) */
 	bool perf;	     /* perf-event probes even where uprobe_multi is there */
 };
@@ -26,11 +28,15 @@ int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
 		    char why[160]);
 /* Offsets of kernel fields, before anything is attached. 0 or -errno */
 int ec_session_koffs(struct ec_session *s, const struct ec_koffs *k);
-int ec_session_ring_fd(const struct ec_session *s);
-uint64_t ec_session_ring_bytes(const struct ec_session *s);
-/* Shared memory with the programs; valid until ec_session_free(), also in children. */
-struct ec_shared *ec_session_shared(const struct ec_session *s);
+/* The reading end of the transport, the caller's. 0 or -errno */
+int ec_session_ring(const struct ec_session *s, struct ec_ring **out);
+/*
+ * The programs' counters in shared memory; valid until ec_session_free(), also in
+ * children. Where the kernel cannot map them (shape perf) they are as of the last
+ * ec_session_counts_sync(), elsewhere that does nothing.
+ */
 const struct ec_counts *ec_session_counts(const struct ec_session *s);
+void ec_session_counts_sync(struct ec_session *s);
 
 int ec_session_pid_add(struct ec_session *s, pid_t pid);
 int ec_session_pid_del(struct ec_session *s, pid_t pid);

@@ -44,6 +44,7 @@ struct ec_blob {
 enum ec_bpf_shape {
 	EC_BPF_LOOP, /* ring buffer, bpf_loop: calls of any length (≥ 5.17) */
 	EC_BPF_RING, /* ring buffer, 64 chunks a call (≥ 5.8) */
+	EC_BPF_PERF, /* perf buffers, 64 chunks a call (≥ 4.18) */
 	EC_BPF__N,
 };
 

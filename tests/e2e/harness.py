@@ -21,6 +21,9 @@ BUILD = os.path.join(ROOT, "build", os.uname().machine)
 ECAPTURE = os.path.join(BUILD, "ecapture")
 HELPERS = os.path.join(BUILD, "tests", "e2e", "helpers")
 PYTHON = "/usr/bin/python3"  # the system's, with the system's OpenSSL
+# Set by tests/vm/e2e: options for every capture, and how many times slower a guest is.
+EXTRA = os.environ.get("EC_TEST_ARGS", "").split()
+SLOW = float(os.environ.get("EC_TEST_SLOW", "1"))
 ENV = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
 
 
@@ -29,13 +32,13 @@ class Skip(Exception):
 
 
 def wait_for(what, condition, seconds=10):
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOW
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.02)
-    raise AssertionError(f"{what}: not within {seconds} s")
+    raise AssertionError(f"{what}: not within {seconds * SLOW} s")
 
 
 def free_port(host="127.0.0.1"):
@@ -61,7 +64,7 @@ class Capture:
         self.out = tempfile.NamedTemporaryFile(prefix="ec-out-")
         self.err = tempfile.NamedTemporaryFile(prefix="ec-err-")
         r, w = os.pipe()
-        argv = [ECAPTURE, "tls", *args, "--ready-fd", str(w)]
+        argv = [ECAPTURE, "tls", *EXTRA, *args, "--ready-fd", str(w)]
         if command:
             argv += ["--", *command]
         self.p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self.out,
@@ -70,7 +73,7 @@ class Capture:
         self.ready = b""
         try:
             if ready:
-                if select.select([r], [], [], seconds)[0]:
+                if select.select([r], [], [], seconds * SLOW)[0]:
                     self.ready = os.read(r, 200)
                 if not self.ready.startswith(b"ready: "):
                     self.p.kill()
@@ -90,11 +93,11 @@ class Capture:
 
     def wait(self, seconds=30):
         try:
-            return self.p.wait(seconds)
+            return self.p.wait(seconds * SLOW)
         except subprocess.TimeoutExpired:
             self.p.kill()
             self.p.wait()
-            raise AssertionError(f"did not end within {seconds} s:\n" + self.log())
+            raise AssertionError(f"did not end within {seconds * SLOW} s:\n" + self.log())
 
     def stop(self, sig=signal.SIGINT, seconds=30):
         self.p.send_signal(sig)

@@ -18,7 +18,7 @@ int ec_ssl_call_in(struct pt_regs *ctx)
 	/* read at fixed offsets: the verifier refuses a computed one */
 	volatile __u64 arg4 = PT_REGS_PARM4(ctx);
 	volatile __u64 arg5 = PT_REGS_PARM5(ctx);
-	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u64 cookie = cookie_get(ctx);
 	__u32 shape = EC_COOKIE_SHAPE(cookie);
 	__u64 count_at = 0;
 
@@ -45,11 +45,11 @@ int ec_ssl_shake_out(struct pt_regs *ctx)
 SEC("uprobe")
 int ec_ssl_free(struct pt_regs *ctx)
 {
-	return call_forget(PT_REGS_PARM1(ctx));
+	return call_forget(ctx, PT_REGS_PARM1(ctx));
 }
 
 SEC("uprobe")
 int ec_ssl_clear(struct pt_regs *ctx)
 {
-	return call_forget(PT_REGS_PARM1(ctx));
+	return call_forget(ctx, PT_REGS_PARM1(ctx));
 }
