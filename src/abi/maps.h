@@ -28,7 +28,7 @@
 #define EC_COOKIE_SHAPE(c)  ((__u32)((c) >> 32) & 0xf)
 #define EC_COOKIE_DIR(c)    ((__u32)((c) >> 36) & 3) /* 3: none */
 /* Stands in the programs of the shapes without cookies until it is written over. */
-#define EC_COOKIE_PATCHED 0x6563706174636821ull
+#define EC_COOKIE_PATCHED   0x6563706174636821ull
 
 /* How a call gives back the number of bytes. */
 enum ec_shape {
@@ -183,8 +183,8 @@ struct ec_thread {
 };
 
 /*
- * ec_scratch (shape perf): where a record is built. Programs can be preempted, so one that
- * finds another in a slot takes the next; see scratch_take() in bpf/emit.h.
+ * ec_scratch (shape perf): where a record is built. Programs can be preempted, so one
+ * that finds another in a slot takes the next; see scratch_take() in bpf/emit.h.
  */
 #define EC_SCRATCHES 4
 struct ec_scratch {

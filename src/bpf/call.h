@@ -22,7 +22,8 @@
 
 #define STACK_NEAR 65536 /* frames of one stack that enclose each other are nearer */
 
-static __always_inline struct ec_thread *thread_get(void *ctx, const struct ec_config *cfg)
+static __always_inline struct ec_thread *thread_get(void *ctx,
+						    const struct ec_config *cfg)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);

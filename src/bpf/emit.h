@@ -2,8 +2,9 @@
 /*
  * Records into the transport. With a ring buffer a record is built in reserved ring
  * memory: the verifier wants constant sizes, hence buckets; `size` tells user space the
- * true length. With a perf buffer it is built in a per-CPU scratch, which only one program
- * at a time may hold: probes are preemptible, and another process's bytes could end in it.
+ * true length. With a perf buffer it is built in a per-CPU scratch, which only one
+ * program at a time may hold: probes are preemptible, and another process's bytes could
+ * end in it.
  */
 #ifndef EC_BPF_EMIT_H
 #define EC_BPF_EMIT_H
@@ -20,9 +21,9 @@ struct {
 
 /*
  * One slot for us alone. Whoever adds itself and then reads 1 was alone when it read, and
- * all that come later read more and go away: that holds wherever any of them is preempted,
- * and needs no atomic operation but the addition that kernel 4.18 has. NULL: all slots of
- * this CPU are held by programs that were preempted.
+ * all that come later read more and go away: that holds wherever any of them is
+ * preempted, and needs no atomic operation but the addition that kernel 4.18 has. NULL:
+ * all slots of this CPU are held by programs that were preempted.
  */
 static __always_inline struct ec_scratch *scratch_take(void)
 {
@@ -175,7 +176,8 @@ struct emit_call {
 	struct ec_thread *who;
 	struct ec_conn *conn;
 	struct ec_counts *counts;
-	struct ec_rec_chunk *rec; /* shape perf: the scratch that all pieces are built in */
+	struct ec_rec_chunk
+		*rec; /* shape perf: the scratch that all pieces are built in */
 	const struct ec_config *cfg;
 	__u64 flags; /* of rec_send */
 };
@@ -280,9 +282,9 @@ static __noinline long chunk_at(__u64 off, __u64 len, struct emit_call *e)
 }
 
 /* By hand: no loops before 5.3, and clang does not unroll this one. */
-#define CHUNK_1(i)                                                                       \
-	if ((i) >= n)                                                                    \
-		return;                                                                  \
+#define CHUNK_1(i)      \
+	if ((i) >= n)   \
+		return; \
 	chunk_at((i) * (__u64)EC_CHUNK_BYTES, EC_CHUNK_BYTES, e);
 #define CHUNK_4(i)  CHUNK_1(i) CHUNK_1((i) + 1) CHUNK_1((i) + 2) CHUNK_1((i) + 3)
 #define CHUNK_16(i) CHUNK_4(i) CHUNK_4((i) + 4) CHUNK_4((i) + 8) CHUNK_4((i) + 12)
@@ -314,26 +316,26 @@ static __always_inline void chunks_end(struct emit_call *e)
 }
 #else
 /* One piece of at most `room` bytes, a constant. */
-#define CHUNK_IN(e, off, len, room)                                                      \
-	do {                                                                             \
-		struct ec_rec_chunk *_r;                                                 \
-		__u64 _n = (len);                                                        \
-                                                                                         \
-		_r = bpf_ringbuf_reserve(&ec_ring, sizeof(*_r) + (room), 0);             \
-		if (!_r) {                                                               \
-			chunk_lost(e, EC_LOSS_RING, _n);                                 \
-			break;                                                           \
-		}                                                                        \
-		CLAMP(_n, room);                                                         \
-		if (READ_USER(_r + 1, _n, (void *)((e)->who->sending.buf + (off)))) {    \
-			bpf_ringbuf_discard(_r, BPF_RB_NO_WAKEUP);                       \
-			chunk_lost(e, EC_LOSS_FAULT, _n);                                \
-			break;                                                           \
-		}                                                                        \
-		chunk_head(_r, e);                                                       \
-		chunk_place(_r, e, off, _n);                                             \
-		bpf_ringbuf_submit(_r, (e)->flags);                                      \
-		chunk_count(e, _n);                                                      \
+#define CHUNK_IN(e, off, len, room)                                                   \
+	do {                                                                          \
+		struct ec_rec_chunk *_r;                                              \
+		__u64 _n = (len);                                                     \
+                                                                                      \
+		_r = bpf_ringbuf_reserve(&ec_ring, sizeof(*_r) + (room), 0);          \
+		if (!_r) {                                                            \
+			chunk_lost(e, EC_LOSS_RING, _n);                              \
+			break;                                                        \
+		}                                                                     \
+		CLAMP(_n, room);                                                      \
+		if (READ_USER(_r + 1, _n, (void *)((e)->who->sending.buf + (off)))) { \
+			bpf_ringbuf_discard(_r, BPF_RB_NO_WAKEUP);                    \
+			chunk_lost(e, EC_LOSS_FAULT, _n);                             \
+			break;                                                        \
+		}                                                                     \
+		chunk_head(_r, e);                                                    \
+		chunk_place(_r, e, off, _n);                                          \
+		bpf_ringbuf_submit(_r, (e)->flags);                                   \
+		chunk_count(e, _n);                                                   \
 	} while (0)
 
 /* A piece of 1 to EC_CHUNK_BYTES bytes in the smallest bucket. */

@@ -21,7 +21,7 @@
  * `perf` to a perf buffer per CPU with nothing that kernel 4.18 lacks.
  */
 #ifdef EC_SHAPE_perf
-#define MAPPED		    0 /* BPF_F_MMAPABLE came with 5.5: user space asks instead */
+#define MAPPED		     0 /* BPF_F_MMAPABLE came with 5.5: user space asks instead */
 #define READ_USER(d, n, s)   bpf_probe_read(d, n, s)
 #define READ_KERNEL(d, n, s) bpf_probe_read(d, n, s)
 
@@ -37,7 +37,7 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } ec_asks SEC(".maps");
 #else
-#define MAPPED		    BPF_F_MMAPABLE
+#define MAPPED		     BPF_F_MMAPABLE
 #define READ_USER(d, n, s)   bpf_probe_read_user(d, n, s)
 #define READ_KERNEL(d, n, s) bpf_probe_read_kernel(d, n, s)
 
@@ -170,8 +170,8 @@ static __always_inline __u64 unique_id(void)
 }
 
 /*
- * What the attach cookie is on a kernel that has none (< 5.15): a constant that user space
- * writes over in a clone of the program for each probe (capture/clone.c).
+ * What the attach cookie is on a kernel that has none (< 5.15): a constant that user
+ * space writes over in a clone of the program for each probe (capture/clone.c).
  */
 static __always_inline __u64 cookie_get(void *ctx)
 {

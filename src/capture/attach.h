@@ -33,5 +33,11 @@ int ec_links_take(struct ec_links *to, struct ec_links *from);
 /* Closes all: several threads, because each close waits for the kernel's grace periods
  * and those of different threads pass together. */
 void ec_links_close(struct ec_links *l);
+/*
+ * For perf-event probes, each of which takes the kernel up to 0.2 s to take away, one
+ * after the other however many threads ask: a process of its own, `ec-retire`, does it,
+ * with nothing else open. Returns when it is done or after `wait_ms`, whichever is first.
+ */
+void ec_links_retire(struct ec_links *l, int wait_ms);
 
 #endif

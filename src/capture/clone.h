@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Probes without attach cookies (kernels below 5.15): a copy of the program for each, with
- * the cookie written over the constant EC_COOKIE_PATCHED in its instructions.
+ * Probes without attach cookies (kernels below 5.15): a copy of the program for each,
+ * with the cookie written over the constant EC_COOKIE_PATCHED in its instructions.
  */
 #ifndef EC_CAPTURE_CLONE_H
 #define EC_CAPTURE_CLONE_H

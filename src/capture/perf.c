@@ -4,9 +4,9 @@
  * whose head the kernel moves and whose tail we move.
  *
  * Order: a round takes the time first, then the heads of all CPUs, and hands on what is
- * not younger than that time, oldest first. A thread that moves to another CPU between two
- * records cannot get them mixed up: were the first one not there yet when its CPU's head
- * was read, the second would be younger than the round.
+ * not younger than that time, oldest first. A thread that moves to another CPU between
+ * two records cannot get them mixed up: were the first one not there yet when its CPU's
+ * head was read, the second would be younger than the round.
  */
 #include "capture/ring.h"
 #include "abi/record.h"
@@ -103,7 +103,8 @@ static void time_look(struct perf *p, struct cpu *c)
 		}
 		/* kernel: PERF_RECORD_LOST { header; u64 id; u64 lost; } */
 		if (h.type == PERF_RECORD_LOST && h.size >= sizeof(h) + 16) {
-			memcpy(&v, bytes_at(p, c, c->tail + sizeof(h) + 8, sizeof(v), buf),
+			memcpy(&v,
+			       bytes_at(p, c, c->tail + sizeof(h) + 8, sizeof(v), buf),
 			       sizeof(v));
 			p->lost += v;
 		}

@@ -15,6 +15,7 @@
 
 #define MODULES_MAX 32
 #define LOOKUPS_MAX 2
+#define RETIRE_MS   100 /* few probes are gone when we are */
 
 struct ec_session {
 	struct bpf_object *host;
@@ -93,7 +94,8 @@ static int object_prepare(struct ec_session *s, struct bpf_object *o)
 		int err;
 
 		if (o == s->host) {
-			if (!strcmp(bpf_map__name(m), "ec_ring") && s->shape != EC_BPF_PERF)
+			if (!strcmp(bpf_map__name(m), "ec_ring") &&
+			    s->shape != EC_BPF_PERF)
 				bpf_map__set_max_entries(m, s->ring_bytes);
 			continue;
 		}
@@ -432,6 +434,14 @@ static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 	return 0;
 }
 
+static void links_end(struct ec_session *s, struct ec_links *l, int wait_ms)
+{
+	if (s->multi)
+		ec_links_close(l);
+	else
+		ec_links_retire(l, wait_ms);
+}
+
 int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 		      const struct ec_plan *plan, const pid_t *pids, size_t npids,
 		      uint32_t *target, unsigned int *probes)
@@ -449,7 +459,7 @@ int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 		return -errno;
 	err = attach_points(s, &links, fd, module, plan, id, pids, bind ? npids : 0);
 	if (err) {
-		ec_links_close(&links);
+		links_end(s, &links, 0);
 		return err;
 	}
 	*probes = links.n;
@@ -496,7 +506,7 @@ void ec_session_free(struct ec_session *s)
 	ec_session_lookup(s, false);
 	for (size_t i = 0; i < EC_ARRAY_SIZE(s->process_links); i++)
 		bpf_link__destroy(s->process_links[i]);
-	ec_links_close(&s->links);
+	links_end(s, &s->links, RETIRE_MS);
 	ring_buffer__free(s->asks);
 	perf_buffer__free(s->perf_asks);
 	if (s->shared)
