@@ -147,8 +147,18 @@ static __always_inline struct ec_counts *counts_get(void)
 	return bpf_map_lookup_elem(&ec_counts, &cpu);
 }
 
-/* Added atomically: a probe may be preempted, its CPU's slot shared with another. */
-#define COUNT_ADD(field, n) __sync_fetch_and_add(&(field), (__u64)(n))
+/*
+ * Added atomically: a probe may be preempted, its CPU's slot shared with another. The
+ * number is hidden from the compiler, which would make an `or` of adding nothing, and
+ * that needs kernel 5.12.
+ */
+#define COUNT_ADD(field, n)                           \
+	do {                                          \
+		__u64 _add = (n);                     \
+                                                      \
+		asm volatile("" : "+r"(_add));        \
+		__sync_fetch_and_add(&(field), _add); \
+	} while (0)
 
 static __always_inline void count_lost(enum ec_loss cause, __u64 bytes)
 {
