@@ -2,6 +2,7 @@
 #include "app/prepare.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "capture/peek.h"
 #include "host/koffs.h"
 #include "host/proc.h"
 #include "host/rights.h"
@@ -116,10 +117,11 @@ static void config_fill(const struct ec_options *o, struct ec_config *c)
 	ec_koffs_clear(&c->koffs);
 }
 
-/* The kernel's BTF is read while its verifier reads our programs: a sixth of the start.
- */
+/* Offsets are looked for while the verifier reads our programs: a sixth of the start. */
 struct koffs_job {
 	pthread_t thread;
+	const struct ec_options *o;
+	const struct ec_features *f;
 	struct ec_koffs koffs;
 	bool started;
 	int err;
@@ -129,12 +131,21 @@ static void *koffs_read(void *arg)
 {
 	struct koffs_job *j = arg;
 
-	j->err = ec_koffs_from_btf(&j->koffs, NULL);
+	j->err = -ENOENT;
+	if (j->o->btf != EC_BTF_NONE)
+		j->err = ec_koffs_from_btf(&j->koffs, NULL);
+	if (!j->err && (!ec_koffs_can_walk(&j->koffs) || !ec_koffs_can_sock(&j->koffs)))
+		j->err = -EBADMSG;
+	if (j->err && j->o->btf != EC_BTF_KERNEL)
+		j->err = ec_peek_koffs(j->f, &j->koffs);
 	return NULL;
 }
 
-static void koffs_start(struct koffs_job *j)
+static void koffs_start(struct koffs_job *j, const struct ec_options *o,
+			const struct ec_features *f)
 {
+	j->o = o;
+	j->f = f;
 	ec_koffs_clear(&j->koffs);
 	j->started = !pthread_create(&j->thread, NULL, koffs_read, j);
 	if (!j->started)
@@ -146,7 +157,8 @@ static void koffs_wait(struct koffs_job *j)
 	if (j->started)
 		pthread_join(j->thread, NULL);
 	if (j->err)
-		ec_warn("no kernel BTF (%s): connections are shown without addresses",
+		ec_warn("kernel offsets are not known (%s): addresses come from user space, "
+			"where a connection lives long enough",
 			strerror(-j->err));
 }
 
@@ -211,7 +223,7 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 
 	limits_raise();
 	config_fill(o, &config);
-	koffs_start(&job);
+	koffs_start(&job, o, f);
 	err = session_open(o, &so, out, why);
 	koffs_wait(&job);
 	if (!err)

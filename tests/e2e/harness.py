@@ -24,7 +24,16 @@ PYTHON = "/usr/bin/python3"  # the system's, with the system's OpenSSL
 # Set by tests/vm/e2e: options for every capture, and how many times slower a guest is.
 EXTRA = os.environ.get("EC_TEST_ARGS", "").split()
 SLOW = float(os.environ.get("EC_TEST_SLOW", "1"))
+KERNEL = tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+# What the kernel and those options let us expect.
+LOOP = KERNEL >= (5, 17) and not {"ring", "perf"} & set(EXTRA)  # calls of any length
+SOCK_EVENTS = KERNEL >= (6, 3)
 ENV = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+
+
+def scaled(n):
+    """How many of something that costs most of its time: an eighth in a guest."""
+    return n if SLOW == 1 else max(n // 8, 1)
 
 
 class Skip(Exception):

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import time
 
-from harness import ECAPTURE, ENV, Capture, final, main, nothing_lost, ours, wait_for
+from harness import (ECAPTURE, ENV, SLOW, Capture, final, main, nothing_lost, ours,
+                     wait_for)
 from test_calls import SSLPAIR, Report, sslpair
 
 
@@ -70,7 +71,7 @@ def slow_reader(place):
         said = sslpair(["burst", n, size])
         time.sleep(1)
         g.p.send_signal(signal.SIGINT)
-        out, _ = g.p.communicate(timeout=30)
+        out, _ = g.p.communicate(timeout=30 * SLOW)
         assert g.p.returncode == 0, g.log()
     items = [json.loads(line) for line in out.splitlines()]
     assert items[-1]["lost_bytes"] == 0, items[-1]

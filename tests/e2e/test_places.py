@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from harness import ENV, PYTHON, Capture, Skip, main, nothing_lost, wait_for
+from harness import ENV, PYTHON, SLOW, Capture, Skip, main, nothing_lost, wait_for
 from test_calls import SSLPAIR, Report
 
 
@@ -25,7 +25,7 @@ class Held:
         assert self.p.stdout.readline() == "READY\n"
 
     def talk(self):
-        said = Report(self.p.communicate("\n", timeout=20)[0])
+        said = Report(self.p.communicate("\n", timeout=20 * SLOW)[0])
         assert len(said.streams) == 4 and self.p.returncode == 0
         return said
 
@@ -97,7 +97,7 @@ def odd_names(place):
             with Held(env=env) as held, Capture("--format", fmt) as cap:
                 p = subprocess.Popen([PYTHON, "-c", rename, url], stdin=subprocess.PIPE,
                                      env=ENV)
-                p.communicate(b"\n", timeout=20)
+                p.communicate(b"\n", timeout=20 * SLOW)
                 said = held.talk()
                 if fmt == "json":
                     targets = finish(cap, said)
@@ -128,7 +128,7 @@ def static_program_with(place, name, *flags):
         raise Skip("no static libssl to link with")
     for how in ("as built", "without debug information"):
         with Capture("--format", "json", "--libssl", program) as cap:
-            p = subprocess.run([program, "ex"], capture_output=True, text=True, timeout=30)
+            p = subprocess.run([program, "ex"], capture_output=True, text=True, timeout=30 * SLOW)
             assert p.returncode == 0, p.stderr
             targets = finish(cap, Report(p.stdout))
             assert {t["path"] for t in targets} == {program}, (how, targets)

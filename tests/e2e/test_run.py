@@ -12,7 +12,7 @@ import sys
 import time
 
 from harness import (ECAPTURE, PYTHON, Capture, child, curl, final, items, main, nothing_lost,
-                 ours, payload, sums, wait_for, ENV, Skip)
+                 ours, payload, scaled, sums, wait_for, ENV, SLOW, Skip)
 
 
 def filter_pid(place):
@@ -74,7 +74,7 @@ def filter_follow(place):
         time.sleep(0.2)
         with Capture("--format", "json", "--pid", str(shell.pid), "--follow") as cap:
             curl(f"https://127.0.0.1:{server.port}/not-mine")
-            shell.communicate(b"mine\n", timeout=20)
+            shell.communicate(b"mine\n", timeout=20 * SLOW)
             assert cap.wait() == 0, "all have ended: we end"
             data = cap.items("data")
             assert any(b"GET /mine " in payload(i) for i in data)
@@ -206,7 +206,7 @@ def burst_and_interrupt(place):
         p = subprocess.run(place.calls("flat", 400, 8192), capture_output=True, text=True)
         start = time.monotonic()
         assert cap.stop() == 0
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 20 * SLOW
         stats = final(cap)
         assert stats["bytes"] + stats["lost_bytes"] == 2 * 400 * 8192, stats
         if not stats["lost_bytes"]:
@@ -365,7 +365,8 @@ def many_libraries(place):
     folder = place / "copies"
     os.mkdir(folder)
     paths = []
-    for n in range(200):
+    copies = scaled(200)
+    for n in range(copies):
         paths.append(f"{folder}/libssl.so.3.{n}")
         shutil.copy(source, paths[-1])
     code = ("import ctypes,sys\nfor p in sys.argv[1:]: ctypes.CDLL(p)\n"
@@ -375,16 +376,16 @@ def many_libraries(place):
     try:
         assert holder.stdout.readline() == b"up\n"
         with Capture("--format", "json") as cap:
-            assert int(cap.ready.split()[1]) >= 200, cap.ready
+            assert int(cap.ready.split()[1]) >= copies, cap.ready
             subprocess.run(place.calls("calls"), check=True, capture_output=True)
             cap.p.send_signal(signal.SIGINT)
             wait_for("last byte", lambda: cap.bytes().rstrip().endswith(b"}") and
                      b'"final":true' in cap.bytes())
             start = time.monotonic()
-            assert cap.wait(60) == 0
+            assert cap.wait(60 * SLOW) == 0
             took = time.monotonic() - start
             assert len(cap.items("data")) > 4
-            print(f"200 libraries: gone {took:.2f} s after the last byte", file=sys.stderr)
+            print(f"{copies} libraries: gone {took:.2f} s after the last byte", file=sys.stderr)
     finally:
         holder.communicate(b"\n")
         shutil.rmtree(folder)
@@ -392,7 +393,7 @@ def many_libraries(place):
 
 def bad(args, code, *words, env=None, prefix=()):
     r = subprocess.run([*prefix, ECAPTURE, *args], capture_output=True, text=True, env=env,
-                       stdin=subprocess.DEVNULL, timeout=30)
+                       stdin=subprocess.DEVNULL, timeout=30 * SLOW)
     lines = r.stderr.splitlines()
     assert r.returncode == code, (args, r.returncode, r.stderr)
     assert len(lines) == 1 and lines[0].startswith("ecapture: "), (args, r.stderr)
@@ -448,7 +449,7 @@ def two_capabilities(place):
         raise Skip("kernel before 6.6")
     argv = ["setpriv", "--bounding-set", "-all,+bpf,+perfmon", "--inh-caps", "-all",
             ECAPTURE, "tls", "--format", "json", "--", *place.calls("calls")]
-    r = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    r = subprocess.run(argv, capture_output=True, text=True, timeout=30 * SLOW)
     assert r.returncode == 0 and '"kind":"data"' in r.stdout, r.stderr
 
 
@@ -459,7 +460,7 @@ def nothing_there(place):
     hide = "; ".join(f"mount --bind /dev/null {p}" for p in libs)
     argv = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c",
             f"{hide}; exec {ECAPTURE} tls --duration 1s"]
-    r = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    r = subprocess.run(argv, capture_output=True, text=True, timeout=30 * SLOW)
     assert r.returncode == 0, r.stderr
     assert "couldn't find bpf bytecode file" in r.stderr and "waiting" in r.stderr, r.stderr
     assert "ready:" not in r.stderr
