@@ -134,7 +134,8 @@ struct ec_conn {
 	__u64 pos[EC_DIR__N];
 	__u64 call[EC_DIR__N];
 	__u8 lost[EC_DIR__N]; /* enum ec_loss since the last piece that went through */
-	__u8 pad[6];
+	__u8 asked; /* user space was asked; its answer comes in ec_found */
+	__u8 pad[5];
 	struct ec_addrs addrs;
 };
 
@@ -196,12 +197,21 @@ struct ec_scratch {
 /* ec_asks: a small ring read by the attacher. */
 enum ec_ask_kind {
 	EC_ASK_ADDRS = 1, /* a connection lacks its addresses: turn the look-up on */
+	EC_ASK_FD,	  /* what are the addresses of this descriptor? For EC_HOW_USER */
 };
 
 struct ec_ask {
 	__u32 kind;
 	__u32 pid;
 	__u64 time;
+	__u64 conn;    /* ec_conn.id, which the answer in ec_found goes by */
+	__u64 process; /* for the record that tells the worker */
+	__s32 fd;
+	__u32 target;
+	__u16 module;
+	__u16 pad[3];
 };
+
+#define EC_FOUND_MAX 4096 /* answers kept (LRU); family 0: there are none */
 
 #endif

@@ -91,6 +91,7 @@ enum ec_how {
 	EC_HOW_SOCK,	/* socket of the nested send or receive (sock tracepoints) */
 	EC_HOW_FD,	/* descriptor in the library's socket BIO */
 	EC_HOW_SYSCALL, /* descriptor of the nested system call */
+	EC_HOW_USER,	/* that descriptor, looked at by user space: no kernel offsets */
 };
 
 enum {

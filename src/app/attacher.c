@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "host/proc.h"
+#include "net/socket.h"
 #include "privsep/msg.h"
 
 #include <errno.h>
@@ -279,12 +280,39 @@ static void on_signal(void *ctx, uint32_t sig)
 	}
 }
 
+/* A descriptor that the programs could not follow: what we can learn of it goes to them,
+ * for the pieces to come, and to the worker, for those that it holds back. */
+static void on_ask_fd(void *ctx, const struct ec_ask *q)
+{
+	struct attacher *a = ctx;
+	struct ec_rec_conn r = {
+		.h = {.size = sizeof(r),
+		      .kind = EC_REC_CONN,
+		      .module = q->module,
+		      .pid = q->pid,
+		      .tid = q->pid,
+		      .target = q->target,
+		      .process = q->process},
+		.conn = q->conn,
+		.state = EC_CONN_ADDRS,
+	};
+	int err = ec_net_addrs(q->pid, q->fd, &r.addrs);
+
+	r.h.time = ec_clock_mono();
+	r.gave_up = err != 0;
+	ec_session_answer(a->session, q->conn, &r.addrs);
+	worker_send(a, EC_MSG_RECORD, 0, &r, sizeof(r), -1);
+	if (err)
+		ec_debug("addresses of descriptor %d of %u: %s", q->fd, q->pid,
+			 strerror(-err));
+}
+
 static void on_ask(void *ctx, uint32_t events)
 {
 	struct attacher *a = ctx;
 	int err;
 
-	if (!ec_session_asks(a->session))
+	if (!ec_session_asks(a->session, on_ask_fd, a))
 		return;
 	a->asked = ec_clock_mono();
 	if (ec_session_lookup_on(a->session))

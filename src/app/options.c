@@ -76,7 +76,7 @@ static const struct ec_opt who_rows[] = {
 	{.name = "btf", .letter = 'b', .type = EC_OPT_ENUM, .offset = O(btf), .words = "0|1|2",
 	 .value = "0|1|2",
 	 .help = "kernel offsets: 0 auto (default), 1 from its BTF, 2 found without it"},
-	{.name = "ways", .type = EC_OPT_ENUM, .offset = O(ways), .words = "all|sock|fd|syscall",
+	{.name = "ways", .type = EC_OPT_ENUM, .offset = O(ways), .words = "all|sock|fd|syscall|user",
 	 .value = "NAME", .hidden = true, .help = "ways to addresses"},
 	{.name = "probe-floor", .type = EC_OPT_FLAG, .offset = O(floor), .hidden = true,
 	 .help = "attach empty programs"},

@@ -89,6 +89,8 @@ static uint32_t ways_of(const struct ec_options *o)
 		return 1u << EC_HOW_FD;
 	case EC_WAY_SYSCALL:
 		return 1u << EC_HOW_SYSCALL;
+	case EC_WAY_USER:
+		return 1u << EC_HOW_USER | 1u << EC_HOW_FD | 1u << EC_HOW_SYSCALL;
 	default:
 		return ~0u;
 	}
@@ -132,6 +134,8 @@ static void *koffs_read(void *arg)
 	struct koffs_job *j = arg;
 
 	j->err = -ENOENT;
+	if (j->o->ways == EC_WAY_USER)
+		return NULL;
 	if (j->o->btf != EC_BTF_NONE)
 		j->err = ec_koffs_from_btf(&j->koffs, NULL);
 	if (!j->err && (!ec_koffs_can_walk(&j->koffs) || !ec_koffs_can_sock(&j->koffs)))

@@ -95,13 +95,62 @@ static __always_inline void conn_learn(const struct ec_config *cfg, struct ec_co
 	}
 }
 
-static __always_inline void conn_learn_fd(const struct ec_config *cfg, struct ec_conn *c,
-					  __s32 fd, enum ec_how how)
+/* Without room enough are waiting there. */
+static __always_inline void ask_send(void *ctx, struct ec_ask *a)
+{
+#ifdef EC_SHAPE_perf
+	bpf_perf_event_output(ctx, &ec_asks, BPF_F_CURRENT_CPU, a, sizeof(*a));
+#else
+	bpf_ringbuf_output(&ec_asks, a, sizeof(*a), BPF_RB_FORCE_WAKEUP);
+#endif
+}
+
+/* No kernel offsets: user space can look at the descriptor while the process has it. */
+static __always_inline void conn_ask_fd(void *ctx, struct ec_conn *c, __u64 process,
+					__s32 fd)
+{
+	struct ec_ask a = {};
+
+	a.kind = EC_ASK_FD;
+	a.pid = c->pid;
+	a.time = bpf_ktime_get_ns();
+	a.conn = c->id;
+	a.process = process;
+	a.fd = fd;
+	a.target = c->target;
+	a.module = c->module;
+	c->asked = 1;
+	ask_send(ctx, &a);
+}
+
+/* The answer, if it is there. */
+static __always_inline void conn_take_answer(struct ec_conn *c)
+{
+	__u64 id = c->id;
+	struct ec_addrs *a = bpf_map_lookup_elem(&ec_found, &id);
+
+	if (!a)
+		return;
+	c->addrs = *a;
+	if (!c->addrs.family)
+		c->gave_up = 1;
+}
+
+static __always_inline void conn_learn_fd(void *ctx, const struct ec_config *cfg,
+					  struct ec_conn *c, __u64 process, __s32 fd,
+					  enum ec_how how)
 {
 	__u64 sk;
 
 	if (!(cfg->ways & (1u << how)))
 		return;
+	if (cfg->koffs.socket_sk == EC_KOFF_NONE) {
+		if (c->asked)
+			conn_take_answer(c);
+		else if (cfg->ways & (1u << EC_HOW_USER))
+			conn_ask_fd(ctx, c, process, fd);
+		return;
+	}
 	sk = sock_of_fd(&cfg->koffs, fd);
 	if (sk)
 		conn_learn(cfg, c, sk, how);
@@ -141,7 +190,7 @@ static __always_inline struct ec_conn *conn_get(void *ctx, const struct ec_confi
 
 	if (c && bio_same(t, handle, c)) {
 		if (c->fd >= 0 && conn_pending(c))
-			conn_learn_fd(cfg, c, c->fd, EC_HOW_FD);
+			conn_learn_fd(ctx, cfg, c, process, c->fd, EC_HOW_FD);
 		return c;
 	}
 	bio_look(t, handle, &bio, &fd);
@@ -162,7 +211,7 @@ static __always_inline struct ec_conn *conn_get(void *ctx, const struct ec_confi
 	fresh.pid = bpf_get_current_pid_tgid() >> 32;
 	fresh.target = target;
 	if (fd >= 0)
-		conn_learn_fd(cfg, &fresh, fd, EC_HOW_FD);
+		conn_learn_fd(ctx, cfg, &fresh, process, fd, EC_HOW_FD);
 	if (bpf_map_update_elem(&ec_conns, &key, &fresh, BPF_NOEXIST))
 		return bpf_map_lookup_elem(&ec_conns, &key);
 	return bpf_map_lookup_elem(&ec_conns, &key);
@@ -193,12 +242,7 @@ static __always_inline void ask_addrs(void *ctx)
 	a.kind = EC_ASK_ADDRS;
 	a.pid = bpf_get_current_pid_tgid() >> 32;
 	a.time = now;
-	/* without room enough are waiting there */
-#ifdef EC_SHAPE_perf
-	bpf_perf_event_output(ctx, &ec_asks, BPF_F_CURRENT_CPU, &a, sizeof(a));
-#else
-	bpf_ringbuf_output(&ec_asks, &a, sizeof(a), BPF_RB_FORCE_WAKEUP);
-#endif
+	ask_send(ctx, &a);
 }
 
 #endif

@@ -110,7 +110,8 @@ static __always_inline int frame_concerned(const struct ec_frame *f, __u64 sp)
 
 /* Gives the open calls that are concerned and lack addresses those of a socket (`fd` < 0)
  * or of a descriptor. */
-static __always_inline int calls_learn(struct ec_config *cfg, __u64 sk, __s32 fd)
+static __always_inline int calls_learn(void *ctx, struct ec_config *cfg, __u64 sk,
+				       __s32 fd)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
@@ -131,7 +132,7 @@ static __always_inline int calls_learn(struct ec_config *cfg, __u64 sk, __s32 fd
 		if (fd < 0)
 			conn_learn(cfg, c, sk, EC_HOW_SOCK);
 		else
-			conn_learn_fd(cfg, c, fd, EC_HOW_SYSCALL);
+			conn_learn_fd(ctx, cfg, c, t->process, fd, EC_HOW_SYSCALL);
 	}
 	return 0;
 }
@@ -141,7 +142,7 @@ static __always_inline int sock_seen(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct ec_config *cfg = config_get();
 
-	return cfg ? calls_learn(cfg, ctx->args[0], -1) : 0;
+	return cfg ? calls_learn(ctx, cfg, ctx->args[0], -1) : 0;
 }
 
 SEC("raw_tp/sock_send_length")
@@ -182,7 +183,7 @@ int ec_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	if (READ_KERNEL(&fd, sizeof(fd), &((struct user_pt_regs *)regs)->regs[0]))
 		return 0;
 #endif
-	return (__s32)fd < 0 ? 0 : calls_learn(cfg, 0, (__s32)fd);
+	return (__s32)fd < 0 ? 0 : calls_learn(ctx, cfg, 0, (__s32)fd);
 }
 
 SEC("uprobe")

@@ -126,6 +126,14 @@ struct {
 	__type(value, __u32);
 } ec_uids SEC(".maps");
 
+/* Answers of user space to EC_ASK_FD, by ec_conn.id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, EC_FOUND_MAX);
+	__type(key, __u64);
+	__type(value, struct ec_addrs);
+} ec_found SEC(".maps");
+
 static __always_inline struct ec_config *config_get(void)
 {
 	__u32 zero = 0;

@@ -32,6 +32,8 @@ struct ec_session {
 	struct ring_buffer *asks;
 	struct perf_buffer *perf_asks; /* instead, in shape perf */
 	bool asked;
+	ec_session_ask_fn *ask_fn;
+	void *ask_ctx;
 	uint32_t next_target;
 	struct ec_links links; /* probes */
 	struct bpf_link *process_links[3];
@@ -158,8 +160,12 @@ static int on_ask(void *ctx, void *data, size_t n)
 	struct ec_session *s = ctx;
 	const struct ec_ask *a = data;
 
-	if (n >= sizeof(*a) && a->kind == EC_ASK_ADDRS)
+	if (n < sizeof(*a))
+		return 0;
+	if (a->kind == EC_ASK_ADDRS)
 		s->asked = true;
+	else if (a->kind == EC_ASK_FD && s->ask_fn)
+		s->ask_fn(s->ask_ctx, a);
 	return 0;
 }
 
@@ -325,7 +331,8 @@ int ec_session_host(struct ec_session *s)
 
 int ec_session_lookup(struct ec_session *s, bool on)
 {
-	bool sock = s->features.sock_events && s->config.ways & 1u << EC_HOW_SOCK;
+	bool sock = s->features.sock_events && s->config.ways & 1u << EC_HOW_SOCK &&
+		    s->config.koffs.sk_family != EC_KOFF_NONE;
 	bool call = !sock && s->config.ways & 1u << EC_HOW_SYSCALL;
 
 	if (!on) {
@@ -359,9 +366,16 @@ int ec_session_asks_fd(const struct ec_session *s)
 		       : perf_buffer__epoll_fd(s->perf_asks);
 }
 
-bool ec_session_asks(struct ec_session *s)
+int ec_session_answer(struct ec_session *s, uint64_t conn, const struct ec_addrs *a)
+{
+	return bpf_map_update_elem(map_fd(s, "ec_found"), &conn, a, BPF_ANY) ? -errno : 0;
+}
+
+bool ec_session_asks(struct ec_session *s, ec_session_ask_fn *fn, void *ctx)
 {
 	s->asked = false;
+	s->ask_fn = fn;
+	s->ask_ctx = ctx;
 	if (s->asks)
 		ring_buffer__consume(s->asks);
 	else /* not poll: that a buffer is ready was told, and forgotten, by our loop */

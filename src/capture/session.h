@@ -51,10 +51,15 @@ int ec_session_host(struct ec_session *s);
  */
 int ec_session_lookup(struct ec_session *s, bool on);
 bool ec_session_lookup_on(const struct ec_session *s);
-/* Readable when programs ask for something; ec_session_asks() takes all and tells
- * whether addresses are wanted. */
+/*
+ * Readable when programs ask for something; ec_session_asks() takes all: EC_ASK_FD by the
+ * callback, and tells whether the look-up is wanted.
+ */
+typedef void ec_session_ask_fn(void *ctx, const struct ec_ask *a);
 int ec_session_asks_fd(const struct ec_session *s);
-bool ec_session_asks(struct ec_session *s);
+bool ec_session_asks(struct ec_session *s, ec_session_ask_fn *fn, void *ctx);
+/* The answer to EC_ASK_FD; family 0: there are no addresses. 0 or -errno */
+int ec_session_answer(struct ec_session *s, uint64_t conn, const struct ec_addrs *a);
 
 /*
  * Probes a file by its plan. pids: only these (bound by the kernel where it can), n = 0:

@@ -58,6 +58,15 @@ static bool get_dec(const char **p, const char *end, uint64_t *v)
 	return true;
 }
 
+/* A newline in a name is shown as \012, and nothing else is (kernel: show_map_vma()). */
+static void newlines_back(char *path)
+{
+	for (char *p = path; (p = strstr(p, "\\012")); p++) {
+		*p = '\n';
+		memmove(p + 1, p + 4, strlen(p + 4) + 1);
+	}
+}
+
 /*
  * One line without its newline, which becomes a NUL here. True if it is an executable
  * mapping of a file: "7f0-7f1 r-xp 00001000 08:01 1234        /usr/lib/libssl.so.3".
@@ -89,6 +98,7 @@ static bool parse_line(char *line, char *end, struct ec_mapping *m)
 	m->dev = major << 32 | minor;
 	m->deleted = (size_t)(end - path) > cut && !memcmp(end - cut, DELETED, cut);
 	*(m->deleted ? end - cut : end) = 0;
+	newlines_back(path);
 	m->path = path;
 	return true;
 }

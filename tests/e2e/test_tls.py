@@ -248,6 +248,15 @@ def ways_to_addresses(place):
                 data = cap.items("data")
                 assert data and all(server.port in (i["sport"], i["dport"])
                                     for i in data), (way, data)
+        # user space alone: answers come while the programs still have the descriptor
+        for args in (["--shape", "perf"], []):
+            with Capture("--format", "json", "--ways", "user", *args) as cap:
+                subprocess.run(get + get[-1:] * 40, check=True, capture_output=True, env=ENV)
+                assert cap.stop() == 0
+                data = [i for i in cap.items("data") if i["comm"] == "curl"]
+                with_addresses = [i for i in data if server.port in (i.get("sport"),
+                                                                     i.get("dport"))]
+                assert len(data) >= 82 and len(with_addresses) == len(data), (args, data)
         with Capture("--format", "json", "--ways", "fd", "--pid", str(server.pid)) as cap:
             subprocess.run(get, check=True, capture_output=True, env=ENV)
             assert cap.stop() == 0
