@@ -5,7 +5,8 @@
  *   sslcalls CERT KEY calls        both ends over a BIO pair in one thread
  *   sslcalls CERT KEY big BYTES    one SSL_write of so many bytes over TCP
  *   sslcalls CERT KEY reuse        one SSL object for three connections, then its memory
- *   sslcalls CERT KEY flat N SIZE  N writes of SIZE bytes over TCP, flat out
+ *   sslcalls CERT KEY flat N SIZE [BYTE]  N writes of SIZE bytes over TCP, flat out;
+ *                                  with BYTE they hold nothing but that
  * Each connection's direction that moved bytes gives a line `SENT|RECEIVED BYTES SHA256`.
  */
 #include <openssl/err.h>
@@ -283,13 +284,14 @@ static int dial(int port)
 	return fd;
 }
 
-static void writes(unsigned long n, size_t size)
+static void writes(unsigned long n, size_t size, int fill)
 {
 	char *b = malloc(size);
 	pthread_t t;
 	int port, l = accept_fd(&port), fd;
 
 	CHECK(b);
+	memset(b, fill, size);
 	sum_new(&csent);
 	sum_new(&srecv);
 	CHECK(!pthread_create(&t, NULL, reader, &l));
@@ -298,9 +300,9 @@ static void writes(unsigned long n, size_t size)
 	SSL_set_fd(c, fd);
 	CHECK(SSL_connect(c) == 1);
 	for (unsigned long i = 0; i < n; i++) {
-		for (size_t k = 0; k + 8 <= size; k += 4096)
+		for (size_t k = 0; !fill && k + 8 <= size; k += 4096)
 			memcpy(b + k, &i, sizeof(i));
-		for (size_t k = 8; i == 0 && k < size; k++)
+		for (size_t k = 8; !fill && i == 0 && k < size; k++)
 			if (k % 4096 >= 8)
 				b[k] = k * 2654435761u >> 13;
 		CHECK(SSL_write(c, b, size) == (int)size);
@@ -384,9 +386,10 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[3], "calls"))
 		calls();
 	else if (!strcmp(argv[3], "big") && argc > 4)
-		writes(1, strtoul(argv[4], NULL, 0));
+		writes(1, strtoul(argv[4], NULL, 0), 0);
 	else if (!strcmp(argv[3], "flat") && argc > 5)
-		writes(strtoul(argv[4], NULL, 0), strtoul(argv[5], NULL, 0));
+		writes(strtoul(argv[4], NULL, 0), strtoul(argv[5], NULL, 0),
+		       argc > 6 ? argv[6][0] : 0);
 	else if (!strcmp(argv[3], "reuse"))
 		reuse();
 	else
