@@ -49,7 +49,7 @@ int ec_prepare_host(const struct ec_options *o, struct ec_features *f)
 	struct ec_rights rights;
 	char detail[200];
 	uint32_t version;
-	int rc = check_pids(o);
+	int rc = check_pids(o), err;
 
 	if (!rc)
 		rc = check_kernel(&version);
@@ -59,10 +59,19 @@ int ec_prepare_host(const struct ec_options *o, struct ec_features *f)
 	/* first for what every way needs, then for the way that this kernel has */
 	if (ec_rights_missing(&rights, version, true, detail, sizeof(detail)))
 		return ec_fail(EC_FAIL_RIGHTS, "bpf", detail);
-	if (ec_features_probe(f))
+	err = ec_features_probe(f);
+	if (err == -ENOSYS)
+		return ec_fail(EC_FAIL_KERNEL_LACKS, "bpf",
+			       "it takes no BPF programs for probes");
+	if (err)
 		return ec_fail(EC_FAIL_RIGHTS, "bpf", strerror(EPERM));
+	if (!f->read_memory)
+		return ec_fail(EC_FAIL_LOCKDOWN, "bpf", NULL);
 	if (ec_rights_missing(&rights, version, f->uprobe_multi, detail, sizeof(detail)))
 		return ec_fail(EC_FAIL_RIGHTS, "perf_event_open", detail);
+	if (!f->uprobe_multi && f->perf_type < 0)
+		return ec_fail(EC_FAIL_KERNEL_LACKS, "uprobes",
+			       "no uprobe events, or /sys is not mounted");
 	return 0;
 }
 

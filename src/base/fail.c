@@ -52,6 +52,23 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			"capturing needs Linux 4.18 on x86_64, 5.5 on aarch64",
 			"boot a newer kernel; `ecapture read` works on any",
 		},
+	[EC_FAIL_KERNEL_LACKS] =
+		{
+			"kernel-lacks",
+			EC_EXIT_HOST,
+			"this kernel lacks what capturing needs",
+			NULL,
+			"boot a kernel with CONFIG_BPF_SYSCALL, CONFIG_BPF_EVENTS, "
+			"CONFIG_PERF_EVENTS and CONFIG_UPROBE_EVENTS",
+		},
+	[EC_FAIL_LOCKDOWN] =
+		{
+			"lockdown",
+			EC_EXIT_HOST,
+			"the kernel is locked down",
+			"in this mode (confidentiality) BPF programs may read no memory",
+			"boot with lockdown=integrity or without lockdown",
+		},
 	[EC_FAIL_RIGHTS] =
 		{
 			"rights",

@@ -2,6 +2,7 @@
 #include "capture/clone.h"
 #include "abi/maps.h"
 #include "base/util.h"
+#include "host/features.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -19,7 +20,8 @@ static bool is_placeholder(const struct bpf_insn *i)
 int ec_clone_load(const struct bpf_program *p, uint64_t cookie)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, o,
-		    .expected_attach_type = bpf_program__expected_attach_type(p));
+		    .expected_attach_type = bpf_program__expected_attach_type(p),
+		    .kern_version = ec_features_code());
 	size_t n = bpf_program__insn_cnt(p);
 	const struct bpf_insn *from = bpf_program__insns(p);
 	_ec_free_ struct bpf_insn *insns = NULL;

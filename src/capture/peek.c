@@ -54,7 +54,8 @@ asm(".text\n.globl ec_peek_here\n.type ec_peek_here,%function\n"
 
 static int program_load(int map, unsigned int attach_type)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = attach_type);
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = attach_type,
+		    .kern_version = ec_features_code());
 	const struct bpf_insn insns[] = {
 		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
 		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, map),

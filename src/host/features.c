@@ -18,6 +18,7 @@
  * older than the kernel that we run on.
  */
 #define MAP_RINGBUF	    27
+#define HELPER_READ	    4
 #define HELPER_GET_COOKIE   174
 #define HELPER_LOOP	    181
 #define PSEUDO_FUNC	    4 /* src_reg of ld_imm64: address of a subprogram */
@@ -75,6 +76,27 @@ uint32_t ec_features_version(const char *release)
 	return VERSION(a, b, EC_MIN(c, 255u));
 }
 
+uint32_t ec_features_code(void)
+{
+	FILE *f = fopen("/proc/version_signature", "re"); /* Ubuntu */
+	unsigned int a, b, c;
+	struct utsname u;
+	bool found = false;
+	const char *p;
+
+	if (f) {
+		found = fscanf(f, "%*s %*s %3u.%3u.%6u", &a, &b, &c) == 3;
+		fclose(f);
+	}
+	if (!found && !uname(&u)) {
+		p = strstr(u.version, "Debian "); /* "#1 SMP Debian 4.19.304-1 (…)" */
+		found = p && sscanf(p, "Debian %3u.%3u.%6u", &a, &b, &c) == 3;
+	}
+	if (found)
+		return VERSION(a, b, EC_MIN(c, 255u));
+	return uname(&u) ? 0 : ec_features_version(u.release);
+}
+
 uint32_t ec_features_oldest(void)
 {
 #if defined(__aarch64__)
@@ -88,7 +110,8 @@ uint32_t ec_features_oldest(void)
 static int load(enum bpf_prog_type type, unsigned int attach,
 		const struct bpf_insn *insns, size_t n)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = attach);
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = attach,
+		    .kern_version = ec_features_code());
 
 	return bpf_prog_load(type, "ec_try", "GPL", insns, n, &o);
 }
@@ -98,6 +121,22 @@ static int link_create(const struct link_attr *a)
 	int fd = syscall(SYS_bpf, CMD_LINK_CREATE, a, sizeof(*a));
 
 	return fd < 0 ? -errno : fd;
+}
+
+static bool try_read_memory(void)
+{
+	static const struct bpf_insn insns[] = {
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, -8),
+		MOV(BPF_REG_2, 8),
+		MOV(BPF_REG_3, 0),
+		CALL(HELPER_READ),
+		MOV(BPF_REG_0, 0),
+		EXIT(),
+	};
+	_ec_close_ int prog = load(BPF_PROG_TYPE_KPROBE, 0, insns, EC_ARRAY_SIZE(insns));
+
+	return prog >= 0;
 }
 
 static bool try_ringbuf(void)
@@ -284,8 +323,11 @@ int ec_features_probe(struct ec_features *f)
 	struct utsname u;
 
 	prog = load(BPF_PROG_TYPE_KPROBE, 0, prog_nothing, EC_ARRAY_SIZE(prog_nothing));
-	if (prog == -EPERM || prog == -EACCES || prog == -ENOSYS)
+	if (prog == -EPERM || prog == -EACCES)
 		return -EPERM;
+	if (prog < 0) /* a kernel without CONFIG_BPF_EVENTS says EINVAL */
+		return -ENOSYS;
+	got.read_memory = try_read_memory();
 	if (!uname(&u))
 		got.version = ec_features_version(u.release);
 	got.ringbuf = try_ringbuf();

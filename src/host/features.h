@@ -9,6 +9,7 @@
 
 struct ec_features {
 	uint32_t version;  /* KERNEL_VERSION(a, b, c) of uname(2) */
+	bool read_memory;  /* bpf_probe_read: not under lockdown=confidentiality */
 	bool ringbuf;	   /* 5.8: a ring buffer map can be made */
 	bool loop;	   /* 5.17: bpf_loop */
 	bool cookie;	   /* 5.15: attach cookies of perf events */
@@ -19,11 +20,19 @@ struct ec_features {
 	int perf_ret_bit;  /* its retprobe bit */
 };
 
-/* 0, or -EPERM when bpf(2) is refused altogether. Needs rights; makes nothing lasting. */
+/*
+ * 0; -EPERM when bpf(2) is refused altogether, -ENOSYS when it is not there or knows no
+ * programs for probes. Needs rights; makes nothing lasting.
+ */
 int ec_features_probe(struct ec_features *f);
 /* "6.18.44" → KERNEL_VERSION; 0 if it is none */
 uint32_t ec_features_version(const char *release);
 /* Oldest kernel for this architecture, as KERNEL_VERSION: 4.18 x86_64, 5.5 aarch64. */
 uint32_t ec_features_oldest(void);
+/*
+ * LINUX_VERSION_CODE of the running kernel, which below 5.0 a program for probes must
+ * name (kernel 6c4fc209fcf9). Distributions' releases do not always tell it.
+ */
+uint32_t ec_features_code(void);
 
 #endif

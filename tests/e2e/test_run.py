@@ -402,6 +402,13 @@ def bad(args, code, *words, env=None, prefix=()):
     assert r.stdout == "", (args, r.stdout)
 
 
+def kernel_too_old(place):
+    """Both versions are named; reading a recording works on any."""
+    old = ["setarch", os.uname().machine, "--uname-2.6"]
+    release = subprocess.run([*old, "uname", "-r"], capture_output=True, text=True).stdout
+    bad(["tls"], 3, "kernel version is too low", release.strip(), "4.18", prefix=old)
+
+
 def bad_input(place):
     lib = glob.glob("/usr/lib/*/libssl.so.3")[0]
     text, cut, other = place / "text.so", place / "cut.so", place / "other.so"
@@ -478,5 +485,5 @@ def help_and_version(place):
 main([filter_pid, filter_uid_comm, filter_port, filter_port_unknown, filter_follow,
       named_process_ends, command, text_and_hex, truncate, count_and_duration, outputs,
       record_and_read, burst_and_interrupt, signals, hangup, reader_gone, disk_full,
-      strict, beside_another, killed, planner_killed, many_libraries, bad_input, missing_rights,
+      strict, beside_another, killed, planner_killed, many_libraries, kernel_too_old, bad_input, missing_rights,
       two_capabilities, nothing_there, help_and_version])
