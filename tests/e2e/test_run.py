@@ -485,5 +485,5 @@ def help_and_version(place):
 main([filter_pid, filter_uid_comm, filter_port, filter_port_unknown, filter_follow,
       named_process_ends, command, text_and_hex, truncate, count_and_duration, outputs,
       record_and_read, burst_and_interrupt, signals, hangup, reader_gone, disk_full,
-      strict, beside_another, killed, planner_killed, many_libraries, kernel_too_old, bad_input, missing_rights,
-      two_capabilities, nothing_there, help_and_version])
+      strict, beside_another, killed, planner_killed, many_libraries, kernel_too_old, bad_input,
+      missing_rights, two_capabilities, nothing_there, help_and_version])
