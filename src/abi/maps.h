@@ -134,7 +134,7 @@ struct ec_conn {
 	__u64 pos[EC_DIR__N];
 	__u64 call[EC_DIR__N];
 	__u8 lost[EC_DIR__N]; /* enum ec_loss since the last piece that went through */
-	__u8 asked; /* user space was asked; its answer comes in ec_found */
+	__u8 asked;	      /* user space was asked; its answer comes in ec_found */
 	__u8 pad[5];
 	struct ec_addrs addrs;
 };

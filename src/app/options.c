@@ -130,7 +130,6 @@ static struct ec_opt file_row(const struct ec_module *m)
 void ec_options_init(struct ec_options *o)
 {
 	memset(o, 0, sizeof(*o));
-	o->mapsize = 5120;
 	o->log_level = EC_LOG_INFO;
 	o->format = EC_FORMAT_UNSET;
 	o->ready_fd = EC_UNSET;

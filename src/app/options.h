@@ -25,7 +25,7 @@ struct ec_options {
 	const char *comm;
 	bool hex;
 	uint64_t truncate;
-	uint64_t mapsize; /* KiB */
+	uint64_t mapsize; /* KiB; 0: not given */
 	int log_level;
 	bool debug, quiet;
 	const char *logaddr;

@@ -192,10 +192,19 @@ static enum ec_bpf_shape shape_of(const struct ec_options *o, const struct ec_fe
 	}
 }
 
-/* One ring has room for a whole burst of all CPUs; perf buffers are as many as CPUs. */
+#define MAPSIZE	   (5120ull << 10)
+#define PERF_TOTAL (128ull << 20)
+
+/* One ring has room for a whole burst of all CPUs; perf buffers are as many as CPUs, and
+ * memory that nobody asked for is bounded. */
 static uint64_t buffer_bytes(const struct ec_options *o, enum ec_bpf_shape shape)
 {
-	return (shape == EC_BPF_PERF ? 1 : 2) * o->mapsize << 10;
+	uint64_t given = o->mapsize << 10;
+	uint64_t cpus = EC_MAX(sysconf(_SC_NPROCESSORS_CONF), 1);
+
+	if (shape != EC_BPF_PERF)
+		return 2 * (given ? given : MAPSIZE);
+	return given ? given : EC_MIN(MAPSIZE, PERF_TOTAL / 2 / cpus);
 }
 
 static int session_open(const struct ec_options *o, struct ec_session_opts *so,
