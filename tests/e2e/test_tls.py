@@ -284,8 +284,14 @@ def lookup_after_a_pause(place):
 
 def flat_out(place):
     """More than goes through: intact + counted lost = sent, to the byte."""
+    for shape in (["--shape", "perf"], []):
+        flat_out_in(place, *shape)
+
+
+def flat_out_in(place, *options):
     n, size = 3000, 16384
-    cap, want = helper(place, ["flat", n, size], "--mapsize", "64", "-o", "text:/dev/null")
+    cap, want = helper(place, ["flat", n, size], "--mapsize", "64", "-o", "text:/dev/null",
+                       *options)
     stats = final(cap)
     intact = {"sent": 0, "received": 0}
     for i in cap.items("data"):
