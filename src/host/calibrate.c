@@ -10,20 +10,22 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
-#define PAIRS	   4 /* two of IPv4, one of IPv6, one of IPv4 over an IPv6 socket */
-#define SOCKS	   (2 * PAIRS)
-#define V4_SOCKS   4
-#define OTHERS	   2 /* descriptors that are no sockets */
-#define TASK_BYTES 16384
-#define FILES_PART 256
-#define FDT_PART   64
-#define FILE_PART  256
-#define INODE_PART 64
-#define SOCK_PART  1024
-#define SK_HEAD	   128 /* struct sock_common begins struct sock and is no longer */
-#define DUP_AT	   40  /* within a table of 64, which is the smallest */
-#define READS_MAX  40000
+#define PAIRS	    5 /* two of IPv4, IPv4 over IPv6 sockets, IPv6, AF_UNIX */
+#define SOCKS	    (2 * PAIRS)
+#define V4_SOCKS    4
+#define OTHERS	    2 /* descriptors that are no sockets */
+#define TASK_BYTES  16384
+#define FILES_PART  256
+#define SOCKET_PART 64
+#define FILE_PART   512
+#define INODE_PART  1024 /* all of it: its layout may be randomised */
+#define SK_HEAD	    128	 /* struct sock_common begins struct sock and is no longer */
+#define DUP_AT	    40	 /* within a table of 64, which is the smallest */
+#define PAGE	    4096 /* the smallest that kernels have */
+#define READS_MAX   4000
+#define WAIT_MS	    500 /* for a connection to ourselves, where packets are dropped */
 
 /* A socket of ours, as the system calls tell it. */
 struct known {
@@ -31,18 +33,20 @@ struct known {
 	uint16_t family, lport, rport; /* lport host order, rport network order */
 	uint8_t laddr[16], raddr[16];
 	uint64_t file;
-	uint8_t sk[SOCK_PART];
+	uint8_t sk[SK_HEAD];
 };
 
 struct search {
 	struct ec_calibration *c;
 	struct ec_koffs k;
 	struct known s[SOCKS];
-	size_t n; /* of s: fewer without IPv6 */
+	size_t n;      /* of s: fewer without IPv6 */
+	size_t n_inet; /* of these come before the ones of AF_UNIX */
 	int other[OTHERS];
 	uint64_t other_file[OTHERS];
 	int dup;
 	uint64_t array; /* struct file *[] */
+	uint8_t inode[SOCKS + OTHERS][INODE_PART];
 	uint8_t task[TASK_BYTES];
 	size_t task_n;
 };
@@ -102,12 +106,34 @@ static int known_set(struct known *k, int fd)
 	return 0;
 }
 
+/* One that waits for nobody for long and, of IPv6, takes IPv4 too. */
+static int socket_new(sa_family_t family)
+{
+	const struct timeval wait = {.tv_usec = WAIT_MS * 1000};
+	const int off = 0;
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	return fd;
+}
+
+/* What connect(2) and accept(2) say when WAIT_MS are over is not what is meant. */
+static int connect_error(void)
+{
+	return errno == EINPROGRESS || errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
 /* Both ends of a connection, in fds that are the caller's. 0 or -errno */
 static int connect_pair(const struct sockaddr *listen_at, const struct sockaddr *from,
 			socklen_t len, int *a, int *b)
 {
-	_ec_close_ int l = socket(listen_at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	_ec_close_ int c = socket(listen_at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_ec_close_ int l = socket_new(listen_at->sa_family);
+	_ec_close_ int c = socket_new(listen_at->sa_family);
 	struct sockaddr_storage at;
 	socklen_t n = sizeof(at);
 	int s;
@@ -115,10 +141,10 @@ static int connect_pair(const struct sockaddr *listen_at, const struct sockaddr 
 	if (l < 0 || c < 0 || bind(l, listen_at, len) || listen(l, 1) ||
 	    getsockname(l, (struct sockaddr *)&at, &n) || (from && bind(c, from, len)) ||
 	    connect(c, (struct sockaddr *)&at, n))
-		return -errno;
+		return connect_error();
 	s = accept4(l, NULL, NULL, SOCK_CLOEXEC);
 	if (s < 0)
-		return -errno;
+		return connect_error();
 	*a = EC_TAKE_FD(c);
 	*b = s;
 	return 0;
@@ -127,18 +153,38 @@ static int connect_pair(const struct sockaddr *listen_at, const struct sockaddr 
 static int pair_add(struct search *s, const void *listen_at, const void *from,
 		    socklen_t len)
 {
-	int a = -1, b = -1;
+	_ec_close_ int a = -1;
+	_ec_close_ int b = -1;
 	int err = connect_pair(listen_at, from, len, &a, &b);
 
-	if (err)
-		return err;
-	err = known_set(&s->s[s->n], a);
+	if (!err)
+		err = known_set(&s->s[s->n], a);
 	if (!err)
 		err = known_set(&s->s[s->n + 1], b);
-	s->s[s->n].fd = a;
-	s->s[s->n + 1].fd = b;
+	if (err)
+		return err;
 	s->n += 2;
-	return err;
+	EC_TAKE_FD(a);
+	EC_TAKE_FD(b);
+	return 0;
+}
+
+/*
+ * IPv4 over IPv6 sockets, whose two addresses differ where ::1 is on both sides; they
+ * work where IPv6 itself is turned off (disable_ipv6). Without them no ::1 either, which
+ * alone would not tell which address is which.
+ */
+static void sockets6_open(struct search *s)
+{
+	struct sockaddr_in6 l6 = {.sin6_family = AF_INET6};
+	struct sockaddr_in6 c6 = {.sin6_family = AF_INET6};
+
+	if (inet_pton(AF_INET6, "::ffff:127.98.76.54", &l6.sin6_addr) != 1 ||
+	    inet_pton(AF_INET6, "::ffff:127.65.43.21", &c6.sin6_addr) != 1 ||
+	    pair_add(s, &l6, &c6, sizeof(l6)))
+		return;
+	l6.sin6_addr = in6addr_loopback;
+	pair_add(s, &l6, NULL, sizeof(l6));
 }
 
 /* Addresses that are no usual ones, so that nothing equals them by chance. */
@@ -146,21 +192,24 @@ static int sockets_open(struct search *s)
 {
 	struct sockaddr_in l4 = {.sin_family = AF_INET};
 	struct sockaddr_in c4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 l6 = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
-	struct sockaddr_in6 c6 = {.sin6_family = AF_INET6};
-	int err = 0;
+	int err = 0, p[2];
 
 	for (int i = 0; !err && i < V4_SOCKS / 2; i++) {
 		l4.sin_addr.s_addr = htonl(0x7f112233 + i * 0x010101);
 		c4.sin_addr.s_addr = htonl(0x7f445566 + i * 0x010101);
 		err = pair_add(s, &l4, &c4, sizeof(l4));
 	}
-	if (err || pair_add(s, &l6, NULL, sizeof(l6)))
+	if (err)
 		return err;
-	/* ::1 is on both sides above; these differ */
-	if (inet_pton(AF_INET6, "::ffff:127.98.76.54", &l6.sin6_addr) == 1 &&
-	    inet_pton(AF_INET6, "::ffff:127.65.43.21", &c6.sin6_addr) == 1)
-		pair_add(s, &l6, &c6, sizeof(l6));
+	sockets6_open(s);
+	s->n_inet = s->n;
+	/* a second family where there is no IPv6 */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p))
+		return -errno;
+	for (int i = 0; i < 2; i++) {
+		s->s[s->n].fd = p[i];
+		s->s[s->n++].family = AF_UNIX;
+	}
 	return 0;
 }
 
@@ -169,12 +218,14 @@ static int others_open(struct search *s)
 	int p[2];
 
 	s->other[0] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	if (pipe2(p, O_CLOEXEC))
+	if (s->other[0] < 0 || pipe2(p, O_CLOEXEC))
 		return -errno;
 	close(p[1]);
 	s->other[1] = p[0];
 	s->dup = fcntl(s->s[0].fd, F_DUPFD_CLOEXEC, DUP_AT);
-	return s->other[0] < 0 || s->dup < 0 ? -errno : 0;
+	if (s->dup < 0) /* few descriptors are allowed: any number will do */
+		s->dup = fcntl(s->s[0].fd, F_DUPFD_CLOEXEC, 0);
+	return s->dup < 0 ? -errno : 0;
 }
 
 /* Is it our table of descriptors: the same file twice, others elsewhere? */
@@ -292,15 +343,12 @@ static bool fields_find(struct search *s)
 	struct ec_koffs *k = &s->k;
 
 	k->sk_family = field_find(s, 0, s->n, AT(family), 2, 2);
-	k->sk_lport = field_find(s, 0, s->n, AT(lport), 2, 2);
-	k->sk_rport = field_find(s, 0, s->n, AT(rport), 2, 2);
+	k->sk_lport = field_find(s, 0, s->n_inet, AT(lport), 2, 2);
+	k->sk_rport = field_find(s, 0, s->n_inet, AT(rport), 2, 2);
 	k->sk_laddr = field_find(s, 0, V4_SOCKS, AT(laddr), 4, 4);
 	k->sk_raddr = field_find(s, 0, V4_SOCKS, AT(raddr), 4, 4);
-	/* ::1 on both sides alone would not tell which is which */
-	if (s->n == SOCKS) {
-		k->sk_laddr6 = field_find(s, V4_SOCKS, s->n, AT(laddr), 16, 4);
-		k->sk_raddr6 = field_find(s, V4_SOCKS, s->n, AT(raddr), 16, 4);
-	}
+	k->sk_laddr6 = field_find(s, V4_SOCKS, s->n_inet, AT(laddr), 16, 4);
+	k->sk_raddr6 = field_find(s, V4_SOCKS, s->n_inet, AT(raddr), 16, 4);
 	return k->sk_family != EC_KOFF_NONE && k->sk_lport != EC_KOFF_NONE &&
 	       k->sk_rport != EC_KOFF_NONE && k->sk_laddr != EC_KOFF_NONE &&
 	       k->sk_raddr != EC_KOFF_NONE;
@@ -314,7 +362,7 @@ static int find_sock(struct search *s)
 		return -EFAULT;
 	for (size_t i = 0; i + 8 <= sizeof(f); i += 8) {
 		uint64_t p = word(f, i);
-		uint8_t so[FDT_PART];
+		uint8_t so[SOCKET_PART];
 
 		if (!is_kernel(p) || peek(s, p, so, sizeof(so)))
 			continue;
@@ -330,70 +378,98 @@ static int find_sock(struct search *s)
 	return -ENOENT;
 }
 
-/* Does every file of ours have its mode in what lies behind these two offsets? */
-static bool mode_holds(struct search *s, size_t file_off, size_t mode_off)
+/* What lies behind this offset of every file of ours: its struct inode? */
+static bool inodes_read(struct search *s, size_t file_off)
 {
 	for (size_t i = 0; i < s->n + OTHERS; i++) {
-		bool sock = i < s->n;
-		uint64_t file = sock ? s->s[i].file : s->other_file[i - s->n];
-		int fd = sock ? s->s[i].fd : s->other[i - s->n];
-		uint16_t mode;
-		struct stat st;
+		uint64_t file = i < s->n ? s->s[i].file : s->other_file[i - s->n];
 		uint64_t p;
 
-		if (fstat(fd, &st) || peek(s, file + file_off, &p, sizeof(p)) ||
-		    !is_kernel(p) || peek(s, p + mode_off, &mode, sizeof(mode)) ||
-		    mode != (uint16_t)st.st_mode)
+		if (peek(s, file + file_off, &p, sizeof(p)) || !is_kernel(p) ||
+		    peek(s, p, s->inode[i], INODE_PART))
 			return false;
 	}
 	return true;
 }
 
+/* Where all of them hold the mode that fstat(2) tells. */
+static uint16_t mode_find(const struct search *s, const uint16_t *modes)
+{
+	for (size_t off = 0; off + sizeof(*modes) <= INODE_PART; off += sizeof(*modes)) {
+		size_t i = 0;
+
+		while (i < s->n + OTHERS &&
+		       !memcmp(s->inode[i] + off, &modes[i], sizeof(*modes)))
+			i++;
+		if (i == s->n + OTHERS)
+			return off;
+	}
+	return EC_KOFF_NONE;
+}
+
 static int find_mode(struct search *s)
 {
+	uint16_t modes[SOCKS + OTHERS];
 	uint8_t f[FILE_PART];
 
+	for (size_t i = 0; i < s->n + OTHERS; i++) {
+		struct stat st;
+
+		if (fstat(i < s->n ? s->s[i].fd : s->other[i - s->n], &st))
+			return -errno;
+		modes[i] = st.st_mode;
+	}
 	if (peek(s, s->s[0].file, f, sizeof(f)))
 		return -EFAULT;
 	for (size_t i = 0; i + 8 <= sizeof(f); i += 8) {
-		if (!is_kernel(word(f, i)))
+		uint16_t off;
+
+		if (!is_kernel(word(f, i)) || !inodes_read(s, i))
 			continue;
-		for (size_t j = 0; j < INODE_PART; j += 2) {
-			if (!mode_holds(s, i, j))
-				continue;
-			s->k.file_inode = i;
-			s->k.inode_mode = j;
-			return 0;
-		}
+		off = mode_find(s, modes);
+		if (off == EC_KOFF_NONE)
+			continue;
+		s->k.file_inode = i;
+		s->k.inode_mode = off;
+		return 0;
 	}
 	return -ENOENT;
 }
 
-/* pid_t pid; pid_t tgid; side by side (include/linux/sched.h). */
+/*
+ * pid_t pid; pid_t tgid; side by side (include/linux/sched.h). Where the two are equal,
+ * as in a process of one thread, a pair like static_prio and normal_prio may be so too.
+ */
 static void find_ids(struct search *s)
 {
 	uint32_t want[2] = {(uint32_t)s->c->id, s->c->id >> 32};
+	size_t found = 0, at = 0;
 
-	for (size_t i = 0; i + sizeof(want) <= s->task_n; i += 4) {
-		if (memcmp(s->task + i, want, sizeof(want)))
-			continue;
-		s->k.task_pid = i;
-		s->k.task_tgid = i + 4;
+	for (size_t i = 0; i + sizeof(want) <= s->task_n; i += 4)
+		if (!memcmp(s->task + i, want, sizeof(want)) && !found++)
+			at = i;
+	if (!found || (want[0] == want[1] && found > 1))
 		return;
-	}
+	s->k.task_pid = at;
+	s->k.task_tgid = at + 4;
 }
 
+/* Page by page: what follows the last one of a task_struct may not be readable. */
 static int task_read(struct search *s)
 {
 	uint64_t task = 0;
-	int err = s->c->peek(s->c->ctx, &task, s->task, EC_PEEK_MAX);
+	int err = s->c->peek(s->c->ctx, &task, s->task, 8);
 
-	if (err)
-		return err;
-	for (s->task_n = EC_PEEK_MAX; s->task_n < TASK_BYTES; s->task_n += EC_PEEK_MAX)
-		if (peek(s, task + s->task_n, s->task + s->task_n, EC_PEEK_MAX))
-			break;
-	return 0;
+	s->c->reads++;
+	while (!err && s->task_n < TASK_BYTES) {
+		uint64_t at = task + s->task_n;
+		size_t n = EC_MIN(PAGE - at % PAGE, TASK_BYTES - s->task_n);
+
+		err = peek(s, at, s->task + s->task_n, n);
+		if (!err)
+			s->task_n += n;
+	}
+	return s->task_n ? 0 : err;
 }
 
 static int search(struct search *s)
