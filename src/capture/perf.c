@@ -11,6 +11,7 @@
 #include "capture/ring.h"
 #include "abi/record.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/util.h"
 
 #include <bpf/bpf.h>
@@ -273,6 +274,11 @@ int ec_ring_new_perf(int map_fd, size_t bytes, struct ec_ring **out)
 
 	if (ncpus < 0)
 		return ncpus;
+	if (ncpus > EC_CPUS_MAX) {
+		ec_warn("%d CPUs: what happens on those above %d is lost and counted",
+			ncpus, EC_CPUS_MAX);
+		ncpus = EC_CPUS_MAX;
+	}
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
