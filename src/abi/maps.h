@@ -59,10 +59,12 @@ enum {
 	EC_FILTER_PORT = 1u << 4,
 };
 
+#define EC_STOP_TAIL 0xffffffff /* see no_private_stack() in bpf/maps.h */
+
 /* ec_config[0]: written before anything is attached, `stop` at the end. */
 struct ec_config {
 	__u32 filters;
-	__u32 stop;	/* 1: programs return at once */
+	__u32 stop;	/* 1: programs return at once; never EC_STOP_TAIL */
 	__u64 truncate; /* bytes of a call at most; 0: all */
 	__u64 wake;	/* bytes in the ring from which a sleeping consumer is woken */
 	__u32 nports;

@@ -192,8 +192,10 @@ static enum ec_bpf_shape shape_of(const struct ec_options *o, const struct ec_fe
 	}
 }
 
-#define MAPSIZE	   (5120ull << 10)
-#define PERF_TOTAL (128ull << 20)
+/* KERNEL_VERSION(6, 13, 0): only shape `loop` is safe from private stacks, bpf/maps.h */
+#define PRIVATE_STACKS (6u << 16 | 13u << 8)
+#define MAPSIZE	       (5120ull << 10)
+#define PERF_TOTAL     (128ull << 20)
 
 /* One ring has room for a whole burst of all CPUs; perf buffers are as many as CPUs, and
  * memory that nobody asked for is bounded. */
@@ -222,6 +224,7 @@ static int session_open(const struct ec_options *o, struct ec_session_opts *so,
 			 err ? strerror(-err) : "loaded");
 		/* what the verifier refuses in one shape it may take in an older one */
 		if (!err || o->shape != EC_SHAPES_AUTO || so->shape + 1 == EC_BPF__N ||
+		    so->features->version >= PRIVATE_STACKS ||
 		    (err != -EINVAL && err != -EACCES && err != -E2BIG))
 			return err;
 		so->shape++;

@@ -187,6 +187,34 @@ static __always_inline __u64 unique_id(void)
 	return (bpf_ktime_get_ns() & ~511ull) | (bpf_get_smp_processor_id() & 511);
 }
 
+#ifdef EC_SHAPE_loop
+/* Always empty. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} ec_tails SEC(".maps");
+#endif
+
+/*
+ * First in every program of a probe. Since 6.13 a program's stack is memory of its CPU
+ * instead of the thread's stack, for all that the kernel does not let nest on one CPU
+ * (kernel: bpf_enable_priv_stack()). Programs of uprobes are among them, yet they nest:
+ * they are preempted, and another thread comes to the same probe. Its values then stand
+ * in the first one's variables, pointers among them: the kernel goes down (seen on 7.3).
+ * A program that holds a tail call keeps to the thread's stack. This one is never taken.
+ */
+static __always_inline void no_private_stack(void *ctx)
+{
+#ifdef EC_SHAPE_loop
+	struct ec_config *cfg = config_get();
+
+	if (cfg && cfg->stop == EC_STOP_TAIL)
+		bpf_tail_call(ctx, &ec_tails, 0);
+#endif
+}
+
 /*
  * What the attach cookie is on a kernel that has none (< 5.15): a constant that user
  * space writes over in a clone of the program for each probe (capture/clone.c).

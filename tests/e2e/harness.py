@@ -31,6 +31,21 @@ SOCK_EVENTS = KERNEL >= (6, 3)
 ENV = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
 
 
+def preempted():
+    """Are programs of probes preempted here? Where debugfs does not tell: no."""
+    try:
+        with open("/sys/kernel/debug/sched/preempt", encoding="ascii") as f:
+            return re.search(r"\((full|lazy)\)", f.read()) is not None
+    except OSError:
+        return False
+
+
+# Shapes for older kernels must not run where they can take the kernel down: see
+# no_private_stack() in src/bpf/maps.h. No user's option leads there.
+OLD_SHAPES = [] if KERNEL >= (6, 13) and preempted() else ["ring", "perf"]
+PERF_AND_OWN = [*([["--shape", "perf"]] if OLD_SHAPES else []), []]
+
+
 def scaled(n):
     """How many of something that costs most of its time: an eighth in a guest."""
     return n if SLOW == 1 else max(n // 8, 1)

@@ -9,7 +9,8 @@ import re
 import subprocess
 
 from harness import (ENV, HELPERS, PYTHON, Capture, Server, final, free_port, main, nothing_lost,
-                     payload, scaled, streams, wait_for, LOOP, SLOW)
+                     payload, scaled, streams, wait_for, LOOP, PERF_AND_OWN,
+                     SLOW)
 
 SSLPAIR = os.path.join(HELPERS, "sslpair")
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -255,7 +256,7 @@ def four_writers_each_its_own(place):
     """16 KB writes of four processes: not one byte in another's record, all accounted for.
     Says most in a guest whose kernel preempts."""
     n, size = 1500 if SLOW == 1 else 500, 16384
-    for shape in (["--shape", "perf"], []):
+    for shape in PERF_AND_OWN:
         with Capture("--format", "json", "--comm", "sslcalls", *shape) as cap:
             writers = [subprocess.Popen(place.calls("flat", n, size, c), env=ENV,
                                         stdout=subprocess.DEVNULL) for c in "abcd"]
@@ -307,7 +308,7 @@ def from_cpu_to_cpu(place):
     """A thread that is on another CPU for each message: the order is that of the calls."""
     n = 2000 if SLOW == 1 else 500
     want = b"".join(b"message %d\n" % i for i in range(n))
-    for shape in (["--shape", "perf"], []):
+    for shape in PERF_AND_OWN:
         with Capture("--format", "json", *shape, command=[
                 PYTHON, "-c", HOPS, place.cert, place.key, str(n)]) as cap:
             assert cap.wait() == 0, cap.log()

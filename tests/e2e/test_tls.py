@@ -7,8 +7,8 @@ import subprocess
 import time
 
 from harness import (PYTHON, Capture, Server, curl, final, free_port, main, nothing_lost,
-                 payload, scaled, streams, sums, wait_for, ENV, LOOP, SLOW,
-                     SOCK_EVENTS)
+                 payload, scaled, streams, sums, wait_for, ENV, LOOP, OLD_SHAPES,
+                     PERF_AND_OWN, SLOW, SOCK_EVENTS)
 
 
 def talk(data, pid, direction):
@@ -160,7 +160,7 @@ def big_writes(place):
 
 def big_write_without_loop(place):
     """64 chunks where the kernel has no bpf_loop; what is over is counted, to the byte."""
-    for shape in ("ring", "perf"):
+    for shape in OLD_SHAPES:
         big_write_of(place, shape)
 
 
@@ -249,7 +249,7 @@ def ways_to_addresses(place):
                 assert data and all(server.port in (i["sport"], i["dport"])
                                     for i in data), (way, data)
         # user space alone: answers come while the programs still have the descriptor
-        for args in (["--shape", "perf"], []):
+        for args in PERF_AND_OWN:
             with Capture("--format", "json", "--ways", "user", *args) as cap:
                 subprocess.run(get + get[-1:] * 40, check=True, capture_output=True, env=ENV)
                 assert cap.stop() == 0
@@ -284,7 +284,7 @@ def lookup_after_a_pause(place):
 
 def flat_out(place):
     """More than goes through: intact + counted lost = sent, to the byte."""
-    for shape in (["--shape", "perf"], []):
+    for shape in PERF_AND_OWN:
         flat_out_in(place, *shape)
 
 

@@ -22,6 +22,7 @@ int ec_ssl_call_in(struct pt_regs *ctx)
 	__u32 shape = EC_COOKIE_SHAPE(cookie);
 	__u64 count_at = 0;
 
+	no_private_stack(ctx);
 	if (shape == EC_SHAPE_ARG4)
 		count_at = arg4;
 	else if (shape == EC_SHAPE_ARG5)
@@ -33,23 +34,27 @@ int ec_ssl_call_in(struct pt_regs *ctx)
 SEC("uprobe")
 int ec_ssl_data_out(struct pt_regs *ctx)
 {
+	no_private_stack(ctx);
 	return call_leave(ctx);
 }
 
 SEC("uprobe")
 int ec_ssl_shake_out(struct pt_regs *ctx)
 {
+	no_private_stack(ctx);
 	return call_drop(ctx);
 }
 
 SEC("uprobe")
 int ec_ssl_free(struct pt_regs *ctx)
 {
+	no_private_stack(ctx);
 	return call_forget(ctx, PT_REGS_PARM1(ctx));
 }
 
 SEC("uprobe")
 int ec_ssl_clear(struct pt_regs *ctx)
 {
+	no_private_stack(ctx);
 	return call_forget(ctx, PT_REGS_PARM1(ctx));
 }

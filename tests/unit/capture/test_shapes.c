@@ -240,6 +240,33 @@ static void maps(void **state)
 	each_object(check_maps);
 }
 
+/* bpf/maps.h, no_private_stack(): from 6.13 on a probe's program without this can take
+ * the kernel down. */
+static void tail_calls(void **state)
+{
+	for (unsigned int m = 0; m < ec_modules_count; m++) {
+		struct bpf_object *o = loaded(&ec_modules[m].bpf[EC_BPF_LOOP]);
+		struct bpf_program *p;
+
+		bpf_object__for_each_program(p, o)
+		{
+			const struct bpf_insn *in = bpf_program__insns(p);
+			size_t n = bpf_program__insn_cnt(p), k = 0;
+
+			if (bpf_program__type(p) != BPF_PROG_TYPE_KPROBE)
+				continue;
+			while (k < n &&
+			       (in[k].code != (BPF_JMP | BPF_CALL) || in[k].src_reg ||
+				in[k].imm != BPF_FUNC_tail_call))
+				k++;
+			if (k == n)
+				fail_msg("%s: no_private_stack() is missing",
+					 bpf_program__name(p));
+		}
+		bpf_object__close(o);
+	}
+}
+
 /* No cookie below 5.15: what asks for one has a place that is written over. */
 static void clones(void **state)
 {
@@ -266,9 +293,8 @@ static void clones(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(programs),
-		cmocka_unit_test(verifier),
-		cmocka_unit_test(maps),
+		cmocka_unit_test(programs), cmocka_unit_test(verifier),
+		cmocka_unit_test(maps),	    cmocka_unit_test(tail_calls),
 		cmocka_unit_test(clones),
 	};
 	struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
