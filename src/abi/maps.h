@@ -18,6 +18,7 @@
 #define EC_FRAMES      4	   /* calls open at a time in one thread */
 #define EC_WHO_NS      50000000ull /* a thread's new name shows after so long at most */
 #define EC_KNOWN       8	   /* handles a thread remembers as settled */
+#define EC_ASKED_MAX   255	   /* … while user space has been asked */
 #define EC_LOOKUP_MAX  32 /* calls after which a connection's addresses are given up */
 
 /* The attach cookie: target in the low half; above it shape and direction of the point.

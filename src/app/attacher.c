@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #define LOOKUP_KEEP_NS (2 * EC_NSEC) /* the look-up stays on so long after an ask */
 #define COMMAND_WAIT   50	     /* times 10 ms */
 #define WATCH_NS       (EC_NSEC / 4)
+#define WORKER_WAIT_MS 30000
 #define NICE	       (-10)
 
 struct attacher {
@@ -299,7 +301,9 @@ static void on_ask_fd(void *ctx, const struct ec_ask *q)
 	int err = ec_net_addrs(q->pid, q->fd, &r.addrs);
 
 	r.h.time = ec_clock_mono();
-	r.gave_up = err != 0;
+	if (err == -EAFNOSUPPORT)
+		r.addrs.how = EC_HOW_USER; /* it never will have any */
+	r.gave_up = err == -EAFNOSUPPORT;
 	ec_session_answer(a->session, q->conn, &r.addrs);
 	worker_send(a, EC_MSG_RECORD, 0, &r, sizeof(r), -1);
 	if (err)
@@ -437,6 +441,23 @@ static void step(const struct attacher *a, const char *what)
 		 (unsigned int)((ec_clock_mono() - a->started) / 1000000));
 }
 
+/* Perf buffers take nothing before the worker has mapped them. 0 or -errno */
+static int worker_wait(struct attacher *a)
+{
+	struct pollfd p = {.fd = a->worker.sock, .events = POLLIN};
+	struct ec_msg m = {0};
+	int fd = -1, err;
+
+	do {
+		if (poll(&p, 1, WORKER_WAIT_MS) == 0)
+			return -ETIMEDOUT;
+		err = ec_msg_recv(a->worker.sock, &m, a->body, &fd);
+	} while (err == -EAGAIN || err == -EINTR);
+	if (fd >= 0)
+		close(fd);
+	return err ? err : m.type == EC_MSG_UP ? 0 : -EPROTO;
+}
+
 /* Up to the point where everything is found; on_settled() goes on. 0 or an exit code */
 static int start(struct attacher *a)
 {
@@ -468,6 +489,8 @@ static int start(struct attacher *a)
 	step(a, "BPF objects");
 	ec_targets_session(a->targets, a->session);
 	err = ec_worker_spawn(a->o, &a->outputs, a->session, &a->worker);
+	if (!err)
+		err = worker_wait(a);
 	if (!err)
 		err = watches_setup(a);
 	if (err)

@@ -173,6 +173,8 @@ static void koffs_wait(struct koffs_job *j)
 		ec_warn("kernel offsets are not known (%s): addresses come from user space, "
 			"where a connection lives long enough",
 			strerror(-j->err));
+	if ((j->o->follow || j->o->command) && j->koffs.task_tgid == EC_KOFF_NONE)
+		ec_warn("children are not followed: the kernel's offsets are not known");
 }
 
 /* The best shape that this kernel may take: the verifier has the last word. */

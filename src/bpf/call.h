@@ -157,8 +157,8 @@ static __always_inline void call_emit(void *ctx, const struct ec_config *cfg,
 	s->pending = 0;
 	if (conn_pending(e.conn)) {
 		*known_slot(t, f->handle) = 0;
-		/* one that is asked for ends by the answer */
-		if (!e.conn->asked && ++e.conn->tries >= EC_LOOKUP_MAX)
+		/* an answer of user space takes its time, and may be lost */
+		if (++e.conn->tries >= (e.conn->asked ? EC_ASKED_MAX : EC_LOOKUP_MAX))
 			e.conn->gave_up = 1;
 		s->pending = !e.conn->gave_up;
 	}

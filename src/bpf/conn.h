@@ -95,13 +95,13 @@ static __always_inline void conn_learn(const struct ec_config *cfg, struct ec_co
 	}
 }
 
-/* Without room enough are waiting there. */
-static __always_inline void ask_send(void *ctx, struct ec_ask *a)
+/* Not 0: without room enough are waiting there. */
+static __always_inline int ask_send(void *ctx, struct ec_ask *a)
 {
 #ifdef EC_SHAPE_perf
-	bpf_perf_event_output(ctx, &ec_asks, BPF_F_CURRENT_CPU, a, sizeof(*a));
+	return bpf_perf_event_output(ctx, &ec_asks, BPF_F_CURRENT_CPU, a, sizeof(*a));
 #else
-	bpf_ringbuf_output(&ec_asks, a, sizeof(*a), BPF_RB_FORCE_WAKEUP);
+	return bpf_ringbuf_output(&ec_asks, a, sizeof(*a), BPF_RB_FORCE_WAKEUP);
 #endif
 }
 
@@ -119,8 +119,7 @@ static __always_inline void conn_ask_fd(void *ctx, struct ec_conn *c, __u64 proc
 	a.fd = fd;
 	a.target = c->target;
 	a.module = c->module;
-	c->asked = 1;
-	ask_send(ctx, &a);
+	c->asked = !ask_send(ctx, &a);
 }
 
 /* The answer, if it is there. */
@@ -132,8 +131,14 @@ static __always_inline void conn_take_answer(struct ec_conn *c)
 	if (!a)
 		return;
 	c->addrs = *a;
-	if (!c->addrs.family)
-		c->gave_up = 1;
+	if (c->addrs.family)
+		return;
+	if (a->how == EC_HOW_USER) {
+		c->gave_up = 1; /* a socket, but none that has addresses */
+		return;
+	}
+	c->asked = 0; /* no socket: perhaps the next descriptor is */
+	bpf_map_delete_elem(&ec_found, &id);
 }
 
 static __always_inline void conn_learn_fd(void *ctx, const struct ec_config *cfg,

@@ -21,8 +21,13 @@
  * `perf` to a perf buffer per CPU with nothing that kernel 4.18 lacks.
  */
 #ifdef EC_SHAPE_perf
-#define MAPPED		     0 /* BPF_F_MMAPABLE came with 5.5: user space asks instead */
-#define READ_USER(d, n, s)   bpf_probe_read(d, n, s)
+#define MAPPED 0 /* BPF_F_MMAPABLE came with 5.5: user space asks instead */
+#if defined(__TARGET_ARCH_x86)
+/* It takes kernel addresses as well, and these come from the traced program. */
+#define READ_USER(d, n, s) ((__u64)(s) >> 47 ? -14 : bpf_probe_read(d, n, s))
+#else
+#define READ_USER(d, n, s) ((__u64)(s) >> 55 & 1 ? -14 : bpf_probe_read(d, n, s))
+#endif
 #define READ_KERNEL(d, n, s) bpf_probe_read(d, n, s)
 
 struct {

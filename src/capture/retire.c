@@ -20,7 +20,7 @@ static int by_number(const void *a, const void *b)
 }
 
 /* Outputs and pipes must end when the capture does: nothing but the probes is kept. */
-static void close_others(const struct ec_links *l, int done)
+static void close_others(const struct ec_links *l, int done, int go)
 {
 	DIR *d = opendir("/proc/self/fd");
 	struct dirent *e;
@@ -29,7 +29,7 @@ static void close_others(const struct ec_links *l, int done)
 	while (d && (e = readdir(d))) {
 		int fd = strtol(e->d_name, NULL, 10);
 
-		if (e->d_name[0] != '.' && fd != dirfd(d) && fd != done &&
+		if (e->d_name[0] != '.' && fd != dirfd(d) && fd != done && fd != go &&
 		    !bsearch(&fd, l->fds, l->n, sizeof(fd), by_number))
 			close(fd);
 	}
@@ -37,10 +37,11 @@ static void close_others(const struct ec_links *l, int done)
 		closedir(d);
 }
 
-static void retire(const struct ec_links *l, int done)
+static void retire(const struct ec_links *l, int done, int go[2])
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
 	sigset_t none;
+	char end;
 
 	setsid();
 	prctl(PR_SET_NAME, "ec-retire");
@@ -50,23 +51,28 @@ static void retire(const struct ec_links *l, int done)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (chdir("/"))
 		return; /* it would hold a mount; nothing is worth that */
-	close_others(l, done);
+	close(go[1]);
+	close_others(l, done, go[0]);
+	/* its end says that the other process has closed its own: the last to close pays
+	 */
+	while (read(go[0], &end, 1) < 0 && errno == EINTR)
+		;
 	for (size_t i = 0; i < l->n; i++)
 		close(l->fds[i]);
 }
 
 /* The middle process ends at once, so that the last one is nobody's zombie. */
-static int spawn(const struct ec_links *l, int done)
+static int spawn(const struct ec_links *l, int done, int go[2])
 {
 	pid_t pid = fork();
-	int st;
+	int st = 0;
 
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
 		pid = fork();
 		if (!pid)
-			retire(l, done);
+			retire(l, done, go);
 		_exit(pid < 0);
 	}
 	while (waitpid(pid, &st, 0) < 0 && errno == EINTR)
@@ -76,7 +82,7 @@ static int spawn(const struct ec_links *l, int done)
 
 void ec_links_retire(struct ec_links *l, int wait_ms)
 {
-	int done[2];
+	int done[2], go[2];
 
 	if (!l->n)
 		return;
@@ -84,13 +90,21 @@ void ec_links_retire(struct ec_links *l, int wait_ms)
 		ec_links_close(l);
 		return;
 	}
-	if (!spawn(l, done[1])) {
+	if (pipe2(go, O_CLOEXEC)) {
+		close(done[0]);
+		close(done[1]);
+		ec_links_close(l);
+		return;
+	}
+	if (!spawn(l, done[1], go)) {
 		struct pollfd p = {.fd = done[0]}; /* only its end is waited for */
 
 		close(done[1]);
 		done[1] = -1;
 		for (size_t i = 0; i < l->n; i++)
 			close(l->fds[i]); /* not the last reference: takes no time */
+		close(go[1]);
+		go[1] = -1;
 		poll(&p, 1, wait_ms);
 		free(l->fds);
 		*l = (struct ec_links){0};
@@ -98,6 +112,9 @@ void ec_links_retire(struct ec_links *l, int wait_ms)
 		ec_links_close(l);
 	}
 	close(done[0]);
+	close(go[0]);
 	if (done[1] >= 0)
 		close(done[1]);
+	if (go[1] >= 0)
+		close(go[1]);
 }

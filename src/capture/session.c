@@ -122,6 +122,8 @@ static int object_load(struct ec_session *s, const struct ec_blob *b, const char
 	if (!o)
 		return -errno;
 	*out = o; /* before anything fails: ec_session_free() closes it */
+	/* libbpf before 1.2 does not know where Debian hides it */
+	bpf_object__set_kversion(o, ec_features_code());
 	err = object_prepare(s, o);
 	return err ? err : bpf_object__load(o);
 }
@@ -463,11 +465,12 @@ int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 	bool bind = npids && (!s->multi || s->features.multi_pid);
 	struct ec_target params = plan->params;
 	struct ec_links links = {0};
-	uint32_t id = s->next_target;
+	uint32_t id = s->next_target; /* never again: old probes may fire for seconds */
 	int err;
 
 	if (id >= EC_TARGETS_MAX)
 		return -ENOSPC;
+	s->next_target++;
 	params.module = module;
 	if (bpf_map_update_elem(map_fd(s, "ec_targets"), &id, &params, BPF_ANY))
 		return -errno;
@@ -478,7 +481,6 @@ int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 	}
 	*probes = links.n;
 	*target = id;
-	s->next_target++;
 	return ec_links_take(&s->links, &links);
 }
 

@@ -51,6 +51,8 @@ struct search {
 	size_t task_n;
 };
 
+static uint64_t kernel_floor = 0xff00000000000000ull;
+
 static int peek(struct search *s, uint64_t addr, void *dst, size_t n)
 {
 	if (++s->c->reads > READS_MAX)
@@ -58,10 +60,13 @@ static int peek(struct search *s, uint64_t addr, void *dst, size_t n)
 	return s->c->peek(s->c->ctx, &addr, dst, n);
 }
 
-/* May this be the address of a kernel object? All of them are 8-byte aligned. */
+/*
+ * May this be the address of a kernel object? All of them are 8-byte aligned. x86 below
+ * 5.8 warns of addresses that no page table can hold (5-level tables: 0xff00…).
+ */
 static bool is_kernel(uint64_t p)
 {
-	return p >= 0xff00000000000000ull && p < 0xfffffffffffff000ull && !(p & 7);
+	return p >= kernel_floor && p < 0xfffffffffffff000ull && !(p & 7);
 }
 
 static uint64_t word(const uint8_t *p, size_t off)
@@ -461,6 +466,10 @@ static int task_read(struct search *s)
 	int err = s->c->peek(s->c->ctx, &task, s->task, 8);
 
 	s->c->reads++;
+#if defined(__x86_64__)
+	if (!err && task >= 0xffff800000000000ull)
+		kernel_floor = 0xffff800000000000ull;
+#endif
 	while (!err && s->task_n < TASK_BYTES) {
 		uint64_t at = task + s->task_n;
 		size_t n = EC_MIN(PAGE - at % PAGE, TASK_BYTES - s->task_n);

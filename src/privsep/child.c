@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "privsep/child.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,6 +21,9 @@ static int by_number(const void *a, const void *b)
 
 static void close_between(unsigned int first, unsigned int last)
 {
+	struct dirent *e;
+	DIR *d;
+
 	if (first > last)
 		return;
 #ifdef SYS_close_range
@@ -29,6 +33,18 @@ static void close_between(unsigned int first, unsigned int last)
 	/* before 5.9 */
 	if (last > (unsigned int)sysconf(_SC_OPEN_MAX))
 		last = sysconf(_SC_OPEN_MAX);
+	d = opendir("/proc/self/fd"); /* the limit may be 2^30, and nearly all are free */
+	while (d && (e = readdir(d))) {
+		unsigned long fd = strtoul(e->d_name, NULL, 10);
+
+		if (e->d_name[0] != '.' && fd >= first && fd <= last &&
+		    fd != (unsigned long)dirfd(d))
+			close(fd);
+	}
+	if (d) {
+		closedir(d);
+		return;
+	}
 	for (unsigned int fd = first; fd <= last; fd++)
 		close(fd);
 }
