@@ -8,9 +8,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #define MODULES_MAX 32
@@ -237,7 +239,7 @@ int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
 	s->floor = o->floor;
 	s->multi = o->features->uprobe_multi && !o->perf;
 	s->ring_bytes = ring_round(o->ring_bytes);
-	s->config.wake = EC_MIN(s->ring_bytes / 4, 256u << 10);
+	s->config.wake = EC_RING_WAKE(s->ring_bytes);
 	s->next_target = 1;
 	err = open_steps(s, o, why);
 	if (err) {
@@ -338,10 +340,20 @@ int ec_session_lookup(struct ec_session *s, bool on)
 	bool call = !sock && s->config.ways & 1u << EC_HOW_SYSCALL;
 
 	if (!on) {
+		bool was = s->lookup[0];
+
 		for (size_t i = 0; i < LOOKUPS_MAX; i++) {
 			bpf_link__destroy(s->lookup[i]);
 			s->lookup[i] = NULL;
 		}
+		/*
+		 * A tracepoint that was just left waits for a grace period before it is
+		 * taken again (kernel: tp_rcu_cond_sync()), and on an idle machine none
+		 * may have passed for long: 5 to 14 ms, too late for a handshake. So
+		 * have it now, when nobody waits.
+		 */
+		if (was && !s->config.stop)
+			syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 		return 0;
 	}
 	if (s->lookup[0])
