@@ -124,24 +124,33 @@ static void on_settled(void *ctx)
 	command_go(a);
 }
 
+/* What every record of ours on a connection says of whose it is. */
+static struct ec_rec_conn conn_record(enum ec_conn_state state, uint64_t conn,
+				      uint64_t process, uint32_t pid, uint32_t target,
+				      uint16_t module)
+{
+	return (struct ec_rec_conn){
+		.h = {.size = sizeof(struct ec_rec_conn),
+		      .kind = EC_REC_CONN,
+		      .module = module,
+		      .time = ec_clock_mono(),
+		      .pid = pid,
+		      .tid = pid,
+		      .target = target,
+		      .process = process},
+		.conn = conn,
+		.state = state,
+	};
+}
+
 static void conn_end(void *ctx, const struct ec_conn_key *key, const struct ec_conn *c)
 {
 	struct attacher *a = ctx;
-	struct ec_rec_conn r = {
-		.h = {.size = sizeof(r),
-		      .kind = EC_REC_CONN,
-		      .module = c->module,
-		      .pid = c->pid,
-		      .tid = c->pid,
-		      .target = c->target,
-		      .process = key->process},
-		.conn = c->id,
-		.state = EC_CONN_END,
-		.gave_up = c->gave_up,
-		.addrs = c->addrs,
-	};
+	struct ec_rec_conn r = conn_record(EC_CONN_END, c->id, key->process, c->pid,
+					   c->target, c->module);
 
-	r.h.time = ec_clock_mono();
+	r.gave_up = c->gave_up;
+	r.addrs = c->addrs;
 	for (int i = 0; i < EC_DIR__N; i++) {
 		r.pos[i] = c->pos[i];
 		r.call[i] = c->call[i];
@@ -287,20 +296,10 @@ static void on_signal(void *ctx, uint32_t sig)
 static void on_ask_fd(void *ctx, const struct ec_ask *q)
 {
 	struct attacher *a = ctx;
-	struct ec_rec_conn r = {
-		.h = {.size = sizeof(r),
-		      .kind = EC_REC_CONN,
-		      .module = q->module,
-		      .pid = q->pid,
-		      .tid = q->pid,
-		      .target = q->target,
-		      .process = q->process},
-		.conn = q->conn,
-		.state = EC_CONN_ADDRS,
-	};
+	struct ec_rec_conn r = conn_record(EC_CONN_ADDRS, q->conn, q->process, q->pid,
+					   q->target, q->module);
 	int err = ec_net_addrs(q->pid, q->fd, &r.addrs);
 
-	r.h.time = ec_clock_mono();
 	if (err == -EAFNOSUPPORT)
 		r.addrs.how = EC_HOW_USER; /* it never will have any */
 	r.gave_up = err == -EAFNOSUPPORT;

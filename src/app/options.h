@@ -26,6 +26,7 @@ struct ec_options {
 	bool hex;
 	uint64_t truncate;
 	uint64_t mapsize; /* KiB; 0: not given */
+	int btf;	  /* enum ec_btf_choice */
 	int log_level;
 	bool debug, quiet;
 	const char *logaddr;
@@ -42,7 +43,6 @@ struct ec_options {
 
 	/* hidden: for tests and bench */
 	int shape, probes, ways;
-	int btf; /* enum ec_btf_choice */
 	bool floor;
 
 	const char *recording; /* read FILE */

@@ -77,11 +77,6 @@ static __always_inline void *rec_room(__u64 size)
 	return bpf_ringbuf_reserve(&ec_ring, size, 0);
 }
 
-static __always_inline void rec_drop(void *r)
-{
-	bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
-}
-
 static __always_inline int rec_send(void *ctx, void *r, __u64 size, __u64 flags)
 {
 	bpf_ringbuf_submit(r, flags);

@@ -25,8 +25,8 @@
 #include <sys/syscall.h>
 
 #define SLEEP_MS 20 /* nothing below the watermark waits longer */
-#define WAKE	 (256u << 10)
 #define EVENTS	 16
+#define ROUNDS	 1000
 #define NO_TIME	 UINT64_MAX
 #define RECORD	 65536 /* a perf record's size has 16 bits */
 
@@ -131,10 +131,9 @@ static void sample_give(struct perf *p, struct cpu *c)
 	time_look(p, c);
 }
 
-/* Returns how many; *later: some were younger than the round. */
-static int round_take(struct perf *p, bool *later)
+/* Returns how many; *later: some were younger than `now`. */
+static int round_take(struct perf *p, uint64_t now, bool *later)
 {
-	uint64_t now = ec_clock_mono();
 	int n = 0;
 
 	for (size_t i = 0; i < p->n; i++) {
@@ -163,10 +162,14 @@ static int perf_consume(struct ec_ring *r)
 	bool later = false;
 	int n;
 
-	do /* a record's time is always past when it can be seen: this ends */
-		n = round_take(p, &later);
-	while (!n && later);
-	return n;
+	/* A record's time is past when it can be seen, unless our clock is not the
+	 * kernel's (time namespaces): then order is worth less than the records. */
+	for (int i = 0; i < ROUNDS; i++) {
+		n = round_take(p, ec_clock_mono(), &later);
+		if (n || !later)
+			return n;
+	}
+	return round_take(p, NO_TIME - 1, &later);
 }
 
 /* The flag that polling clears is per event, so all of them are asked. */
@@ -240,7 +243,7 @@ static int cpu_open(struct perf *p, int map_fd, int cpu)
 		.sample_type = PERF_SAMPLE_RAW,
 		.sample_period = 1,
 		.watermark = 1,
-		.wakeup_watermark = EC_MIN(p->bytes / 4, WAKE),
+		.wakeup_watermark = EC_RING_WAKE(p->bytes),
 	};
 	struct epoll_event ev = {.events = EPOLLIN};
 	struct cpu *c = &p->cpus[p->n];

@@ -1,40 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "capture/attach.h"
+#include "base/fds.h"
 #include "base/util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-static int by_number(const void *a, const void *b)
-{
-	const int *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 /* Outputs and pipes must end when the capture does: nothing but the probes is kept. */
-static void close_others(const struct ec_links *l, int done, int go)
+static int close_others(const struct ec_links *l, int done, int go)
 {
-	DIR *d = opendir("/proc/self/fd");
-	struct dirent *e;
+	int *keep = malloc((l->n + 2) * sizeof(*keep));
 
-	qsort(l->fds, l->n, sizeof(*l->fds), by_number);
-	while (d && (e = readdir(d))) {
-		int fd = strtol(e->d_name, NULL, 10);
-
-		if (e->d_name[0] != '.' && fd != dirfd(d) && fd != done && fd != go &&
-		    !bsearch(&fd, l->fds, l->n, sizeof(fd), by_number))
-			close(fd);
-	}
-	if (d)
-		closedir(d);
+	if (!keep)
+		return -ENOMEM;
+	memcpy(keep, l->fds, l->n * sizeof(*keep));
+	keep[l->n] = done;
+	keep[l->n + 1] = go;
+	ec_fds_close_others(0, keep, l->n + 2);
+	return 0;
 }
 
 static void retire(const struct ec_links *l, int done, int go[2])
@@ -49,10 +37,9 @@ static void retire(const struct ec_links *l, int done, int go[2])
 		signal(ignored[i], SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (chdir("/"))
-		return; /* it would hold a mount; nothing is worth that */
-	close(go[1]);
-	close_others(l, done, go[0]);
+	/* else it would hold a mount or an output; its end closes the probes as well */
+	if (chdir("/") || close_others(l, done, go[0]))
+		return;
 	/* its end says that the other process has closed its own: the last to close pays
 	 */
 	while (read(go[0], &end, 1) < 0 && errno == EINTR)

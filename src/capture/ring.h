@@ -8,6 +8,7 @@
 #define EC_CAPTURE_RING_H
 
 #include "abi/maps.h"
+#include "base/util.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,9 @@ struct ec_ring;
  * returns.
  */
 typedef void ec_ring_fn(void *ctx, const void *rec, size_t n);
+
+/* Bytes that gather before a sleeping reader is woken. */
+#define EC_RING_WAKE(bytes) EC_MIN((bytes) / 4, 256u << 10)
 
 struct ec_ring_ops {
 	int (*map)(struct ec_ring *r);

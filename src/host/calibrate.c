@@ -2,6 +2,7 @@
 #include "host/calibrate.h"
 #include "base/util.h"
 #include "host/koffs.h"
+#include "host/sockaddr.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -77,37 +78,19 @@ static uint64_t word(const uint8_t *p, size_t off)
 	return v;
 }
 
-static void address_of(const struct sockaddr_storage *ss, uint8_t addr[16],
-		       uint16_t *port)
-{
-	const struct sockaddr_in *v4 = (const void *)ss;
-	const struct sockaddr_in6 *v6 = (const void *)ss;
-
-	memset(addr, 0, 16);
-	if (ss->ss_family == AF_INET) {
-		memcpy(addr, &v4->sin_addr, 4);
-		*port = v4->sin_port;
-	} else {
-		memcpy(addr, &v6->sin6_addr, 16);
-		*port = v6->sin6_port;
-	}
-}
-
 static int known_set(struct known *k, int fd)
 {
-	struct sockaddr_storage ss = {0};
-	socklen_t n = sizeof(ss);
+	struct ec_addrs a;
+	int err = ec_sockaddr_get(fd, &a);
 
-	if (getsockname(fd, (struct sockaddr *)&ss, &n))
-		return -errno;
+	if (err)
+		return err;
 	k->fd = fd;
-	k->family = ss.ss_family;
-	address_of(&ss, k->laddr, &k->lport);
-	k->lport = ntohs(k->lport);
-	n = sizeof(ss);
-	if (getpeername(fd, (struct sockaddr *)&ss, &n))
-		return -errno;
-	address_of(&ss, k->raddr, &k->rport);
+	k->family = a.family;
+	k->lport = a.lport;
+	k->rport = htons(a.rport);
+	memcpy(k->laddr, a.laddr, sizeof(k->laddr));
+	memcpy(k->raddr, a.raddr, sizeof(k->raddr));
 	return 0;
 }
 

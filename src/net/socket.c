@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "net/socket.h"
 #include "base/util.h"
+#include "host/sockaddr.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,48 +12,6 @@
 /* The same number everywhere (include/uapi/asm-generic/unistd.h). */
 #define NR_PIDFD_OPEN  434 /* 5.3 */
 #define NR_PIDFD_GETFD 438 /* 5.6 */
-
-/* 0, -EAFNOSUPPORT */
-static int side_set(const struct sockaddr_storage *ss, uint8_t addr[16], uint16_t *port)
-{
-	const struct sockaddr_in *v4 = (const void *)ss;
-	const struct sockaddr_in6 *v6 = (const void *)ss;
-
-	switch (ss->ss_family) {
-	case AF_INET:
-		memcpy(addr, &v4->sin_addr, 4);
-		*port = ntohs(v4->sin_port);
-		return 0;
-	case AF_INET6:
-		memcpy(addr, &v6->sin6_addr, 16);
-		*port = ntohs(v6->sin6_port);
-		return 0;
-	default:
-		return -EAFNOSUPPORT;
-	}
-}
-
-static int addrs_of(int fd, struct ec_addrs *out)
-{
-	struct ec_addrs a = {.how = EC_HOW_USER};
-	struct sockaddr_storage ss = {0};
-	socklen_t n = sizeof(ss);
-	int err;
-
-	if (getsockname(fd, (struct sockaddr *)&ss, &n))
-		return -errno;
-	err = side_set(&ss, a.laddr, &a.lport);
-	if (err)
-		return err;
-	a.family = ss.ss_family;
-	n = sizeof(ss);
-	if (getpeername(fd, (struct sockaddr *)&ss, &n))
-		return -errno;
-	err = side_set(&ss, a.raddr, &a.rport);
-	if (!err)
-		*out = a;
-	return err;
-}
 
 /* As %08X of words in the machine's order (kernel: net/ipv4/tcp_ipv4.c, tcp_ipv6.c). */
 static bool side_parse(const char *text, int words, uint8_t addr[16], uint16_t *port)
@@ -137,8 +95,14 @@ int ec_net_addrs(pid_t pid, int fd, struct ec_addrs *out)
 {
 	_ec_close_ int p = syscall(NR_PIDFD_OPEN, pid, 0);
 	_ec_close_ int copy = -1;
+	int err;
 
 	if (p >= 0)
 		copy = syscall(NR_PIDFD_GETFD, p, fd, 0);
-	return copy >= 0 ? addrs_of(copy, out) : ec_net_addrs_proc(pid, fd, out);
+	if (copy < 0)
+		return ec_net_addrs_proc(pid, fd, out);
+	err = ec_sockaddr_get(copy, out);
+	if (!err)
+		out->how = EC_HOW_USER;
+	return err;
 }

@@ -1,72 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "privsep/child.h"
+#include "base/fds.h"
+#include "base/util.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define KEEP_MAX 640 /* outputs, and a perf buffer for each of 512 CPUs */
 
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-static void close_between(unsigned int first, unsigned int last)
-{
-	struct dirent *e;
-	DIR *d;
-
-	if (first > last)
-		return;
-#ifdef SYS_close_range
-	if (!syscall(SYS_close_range, first, last, 0))
-		return;
-#endif
-	/* before 5.9 */
-	if (last > (unsigned int)sysconf(_SC_OPEN_MAX))
-		last = sysconf(_SC_OPEN_MAX);
-	d = opendir("/proc/self/fd"); /* the limit may be 2^30, and nearly all are free */
-	while (d && (e = readdir(d))) {
-		unsigned long fd = strtoul(e->d_name, NULL, 10);
-
-		if (e->d_name[0] != '.' && fd >= first && fd <= last &&
-		    fd != (unsigned long)dirfd(d))
-			close(fd);
-	}
-	if (d) {
-		closedir(d);
-		return;
-	}
-	for (unsigned int fd = first; fd <= last; fd++)
-		close(fd);
-}
-
 static void close_others(const int *keep, size_t nkeep, int sock)
 {
 	int fds[KEEP_MAX + 1];
-	size_t n = 0;
-	int next = 3;
+	size_t n = EC_MIN(nkeep, (size_t)KEEP_MAX);
 
-	for (size_t i = 0; i < nkeep && n < KEEP_MAX; i++)
-		if (keep[i] > 2)
-			fds[n++] = keep[i];
+	memcpy(fds, keep, n * sizeof(*fds));
 	fds[n++] = sock;
-	qsort(fds, n, sizeof(fds[0]), by_number);
-	for (size_t i = 0; i < n; i++) {
-		if (fds[i] > next)
-			close_between(next, fds[i] - 1);
-		if (fds[i] >= next)
-			next = fds[i] + 1;
-	}
-	close_between(next, ~0u);
+	ec_fds_close_others(3, fds, n);
 }
 
 static void child_run(const char *name, ec_child_main_fn *fn, void *ctx, const int *keep,

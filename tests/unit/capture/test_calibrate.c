@@ -10,8 +10,8 @@
 #include "base/util.h"
 #include "capture/peek.h"
 #include "host/koffs.h"
+#include "unit/open_files.h"
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -40,18 +40,6 @@ static void calibrated(struct ec_koffs *k)
 	assert_int_equal(pthread_create(&t, NULL, calibrate, k), 0);
 	pthread_join(t, &err);
 	assert_int_equal((intptr_t)err, 0);
-}
-
-static int descriptors(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 static void all_found(void **state)
@@ -126,7 +114,7 @@ static void again_the_same(void **state)
 	int before;
 
 	calibrated(&first);
-	before = descriptors();
+	before = open_files();
 	for (int i = 0; i < 20; i++) {
 		ec_koffs_clear(&k);
 		assert_int_equal(pthread_create(&t, NULL, measure, &k), 0);
@@ -134,7 +122,7 @@ static void again_the_same(void **state)
 		assert_int_equal((intptr_t)err, 0);
 		assert_memory_equal(&k, &first, sizeof(k));
 	}
-	assert_int_equal(descriptors(), before);
+	assert_int_equal(open_files(), before);
 }
 
 static int sysctl_set(const char *path)

@@ -8,6 +8,7 @@
 
 #include "base/util.h"
 #include "discover/scan.h"
+#include "unit/open_files.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -87,18 +88,6 @@ static inline void *fake_map(const char *name)
 static inline void fake_unmap(void *p)
 {
 	munmap(p, (size_t)sysconf(_SC_PAGESIZE));
-}
-
-static inline int fake_open_files(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n;
 }
 
 struct fake_seen {

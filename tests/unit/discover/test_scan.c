@@ -93,11 +93,11 @@ static void descriptors_are_closed(void **state)
 {
 	struct fake_seen seen = {0};
 	void *a = fake_map("libec_a.so.1"), *b = fake_map("libec_both.so");
-	int before = fake_open_files();
+	int before = open_files();
 
 	assert_int_equal(scan_me(&seen), 0);
 	assert_int_equal(seen.n, 3);
-	assert_int_equal(fake_open_files(), before);
+	assert_int_equal(open_files(), before);
 	fake_unmap(a), fake_unmap(b);
 }
 
@@ -121,7 +121,7 @@ static void callback_ends_it(void **state)
 {
 	struct fake_seen seen = {.ret = 42};
 	void *a = fake_map("libec_a.so.1"), *b = fake_map("libec_b.so.1");
-	int before = fake_open_files();
+	int before = open_files();
 
 	assert_int_equal(scan_me(&seen), 42);
 	assert_int_equal(seen.n, 1);
@@ -129,7 +129,7 @@ static void callback_ends_it(void **state)
 	seen.ret = -ESRCH;
 	assert_int_equal(ec_scan_processes(scan, NULL, 0, fake_see, &seen), -ESRCH);
 	assert_int_equal(seen.n, 2);
-	assert_int_equal(fake_open_files(), before);
+	assert_int_equal(open_files(), before);
 	fake_unmap(a), fake_unmap(b);
 }
 

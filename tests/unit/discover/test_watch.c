@@ -254,12 +254,12 @@ static void descriptors_are_closed(void **state)
 	int before, fds[1] = {-1};
 
 	need_root();
-	before = fake_open_files();
+	before = open_files();
 	assert_int_equal(ec_watch_new(scan, fake_see, &seen, &w), 0);
 	assert_int_equal(ec_watch_fds(w, fds, 1), sysconf(_SC_NPROCESSORS_ONLN));
 	assert_true(fds[0] >= 0);
 	ec_watch_free(w);
-	assert_int_equal(fake_open_files(), before);
+	assert_int_equal(open_files(), before);
 }
 
 static void refused(void **state)

@@ -7,7 +7,7 @@
 #include "host/features.h"
 #include "host/rights.h"
 #include "unit/need_root.h"
-#include <dirent.h>
+#include "unit/open_files.h"
 #include <errno.h>
 #include <sys/wait.h>
 
@@ -35,18 +35,6 @@ static void versions(void **state)
 #elif defined(__aarch64__)
 	assert_int_equal(ec_features_oldest(), V(5, 5, 0));
 #endif
-}
-
-static int open_files(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
 }
 
 /* What a kernel of this age has, trying must find. Some have it earlier, by backports. */
