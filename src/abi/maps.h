@@ -8,13 +8,14 @@
 
 #include "abi/record.h"
 
-#define EC_TARGETS_MAX 2048  /* files probed at a time; index 0 is not used */
+#define EC_TARGETS_MAX 2048  /* files probed at a time */
 #define EC_CPUS_MAX    512   /* slots of counters; CPUs above share */
 #define EC_CONNS_MAX   16384 /* connections known at a time (LRU) */
 #define EC_THREADS_MAX 16384 /* threads with a call open (LRU) */
 #define EC_PIDS_MAX    16384 /* processes of --pid with --follow */
 #define EC_UIDS_MAX    256
 #define EC_PORTS_MAX   16
+#define EC_CGROUPS_MAX 8
 #define EC_FRAMES      4	   /* calls open at a time in one thread */
 #define EC_WHO_NS      50000000ull /* a thread's new name shows after so long at most */
 #define EC_KNOWN       8	   /* handles a thread remembers as settled */
@@ -58,6 +59,8 @@ enum {
 	EC_FILTER_UID = 1u << 2,    /* only users in ec_uids */
 	EC_FILTER_COMM = 1u << 3,
 	EC_FILTER_PORT = 1u << 4,
+	EC_FILTER_CGROUP = 1u << 5, /* only below the folders in ec_cgroups */
+	EC_FILTER_WHO = 1u << 6, /* only those that user space lets pass: ec_verdicts */
 };
 
 #define EC_STOP_TAIL 0xffffffff /* see no_private_stack() in bpf/maps.h */
@@ -70,6 +73,8 @@ struct ec_config {
 	__u64 wake;	/* bytes in the ring from which a sleeping consumer is woken */
 	__u32 nports;
 	__u32 ways; /* bit per enum ec_how: ways to addresses that may be used */
+	__u32 ncgroups;
+	__u32 pad;
 	__u16 ports[EC_PORTS_MAX];
 	char comm[EC_COMM_LEN];
 	struct ec_koffs koffs;
@@ -84,7 +89,8 @@ struct ec_shared {
 	__u32 need_wakeup;
 	__u32 pad;
 	__u64 asked; /* ns, when an ask was last sent */
-	__u64 pad2[6];
+	__u64 twice; /* ns, when EC_ASK_TWICE was */
+	__u64 pad2[5];
 };
 
 enum { EC_WAKE_NO = 0, EC_WAKE_FULL = 1, EC_WAKE_FIRST = 2 };
@@ -99,10 +105,12 @@ struct ec_counts {
 	__u64 found;   /* … that gave addresses */
 	__u64 pad[3];
 	struct ec_loss_count lost[EC_LOSS__N];
-	__u64 pad2[2];
 };
 
-/* ec_targets[id]: what a module's programs need to know of the probed file. */
+/*
+ * ec_targets[id]: what a module's programs need to know of the probed file. Ids are never
+ * used again: a probe that is being taken away may fire for a while.
+ */
 struct ec_target {
 	__u16 module;
 	__u16 flags; /* EC_TARGET_* */
@@ -169,7 +177,7 @@ struct ec_sending {
 	__u32 target;
 	__u16 module;
 	__u8 dir;
-	__u8 pending;
+	__u8 flags; /* EC_CHUNK_* of all its pieces */
 };
 
 struct ec_thread {
@@ -181,6 +189,7 @@ struct ec_thread {
 	char comm[EC_COMM_LEN];
 	__u64 serial;
 	__u64 process;	       /* cached: of which life; 0: look it up */
+	__u64 verdict;	       /* cached: enum ec_verdict; NONE: look it up */
 	__u64 known[EC_KNOWN]; /* handles whose addresses are known or given up */
 	struct ec_sending sending;
 	struct ec_frame frame[EC_FRAMES];
@@ -201,6 +210,8 @@ struct ec_scratch {
 enum ec_ask_kind {
 	EC_ASK_ADDRS = 1, /* a connection lacks its addresses: turn the look-up on */
 	EC_ASK_FD,	  /* what are the addresses of this descriptor? For EC_HOW_USER */
+	EC_ASK_WHO,	  /* a process is new: the answer comes in ec_verdicts */
+	EC_ASK_TWICE,	  /* targets `target` and `other` are one inode: both fire */
 };
 
 struct ec_ask {
@@ -209,10 +220,21 @@ struct ec_ask {
 	__u64 time;
 	__u64 conn;    /* ec_conn.id, which the answer in ec_found goes by */
 	__u64 process; /* for the record that tells the worker */
+	__u64 cgroup;
 	__s32 fd;
 	__u32 target;
+	__u32 other;
 	__u16 module;
-	__u16 pad[3];
+	__u16 pad;
+	__u32 uid;
+	__u32 pad2;
+	char comm[EC_COMM_LEN];
+};
+
+/* ec_procs: the lives of processes that are captured, by thread group. */
+struct ec_proc {
+	__u64 id;    /* ec_rec.process */
+	__u64 asked; /* ns, when EC_ASK_WHO was last sent */
 };
 
 #define EC_FOUND_MAX 4096 /* answers kept (LRU); family 0: there are none */

@@ -14,7 +14,7 @@
 
 #include <linux/types.h>
 
-#define EC_REC_VERSION 1
+#define EC_REC_VERSION 2
 
 #define EC_COMM_LEN 16
 #define EC_CHUNK_BYTES                                                  \
@@ -35,6 +35,7 @@ enum ec_rec_kind {
 	EC_REC_NOTE,	/* counters: loss by cause, totals */
 	EC_REC_CONN,	/* a connection: opened, addresses learned, closed */
 	EC_REC_CLOCK,	/* monotonic to wall clock */
+	EC_REC_WHO,	/* what user space found out about a process */
 	EC_REC_KIND__N,
 };
 
@@ -58,6 +59,7 @@ enum ec_loss {
 	EC_LOSS_FOREIGN, /* damaged record */
 	EC_LOSS_PORT,	 /* --target_port given and the connection's port never known */
 	EC_LOSS_UNSEEN,	 /* missing by position, cause not told */
+	EC_LOSS_WHO,	 /* a filter by process could not be decided: it ended too soon */
 	EC_LOSS__N,
 };
 
@@ -99,6 +101,7 @@ enum {
 	EC_CHUNK_LAST = 1u << 1,    /* last piece of its call */
 	EC_CHUNK_PENDING = 1u << 2, /* addresses not known yet, still being looked for */
 	EC_CHUNK_CUT = 1u << 3,	    /* --truncate_size ended this call's pieces */
+	EC_CHUNK_WHO = 1u << 4, /* its process is being asked about: EC_REC_WHO comes */
 };
 
 /*
@@ -153,6 +156,27 @@ struct ec_rec_process {
 	struct ec_rec h;
 	__u32 state; /* enum ec_process_state */
 	__u32 ppid;  /* 0: not known */
+};
+
+/* What filters that need user space say of a process. */
+enum ec_verdict {
+	EC_VERDICT_NONE = 0, /* not asked yet */
+	EC_VERDICT_PASS,
+	EC_VERDICT_DROP,
+	EC_VERDICT_UNKNOWN, /* it ended before it could be looked at */
+};
+
+/* h.process, h.pid, h.cgroup: which one. Strings end with NUL, "" where not known. */
+struct ec_rec_who {
+	struct ec_rec h;
+	__u32 verdict; /* enum ec_verdict */
+	__u32 ppid;    /* 0: not known */
+	__u32 ns_pid;  /* in its own pid namespace; 0: not known */
+	__u32 pad;
+	__u64 netns; /* inode of its network namespace; 0: not known */
+	char runtime[16];
+	char container[72];
+	char exe[256]; /* as it sees it itself, cut at the front if longer */
 };
 
 enum ec_target_state {

@@ -57,6 +57,16 @@ static const struct ec_opt who_rows[] = {
 	{.name = "comm", .type = EC_OPT_STR, .offset = O(comm), .value = "NAME",
 	 .parse = parse_comm,
 	 .help = "only threads of exactly this name (at most 15 characters)"},
+	{.name = "exe", .type = EC_OPT_STRS, .offset = O(exes), .value = "PATH",
+	 .help = "only processes that run this program; repeatable"},
+	{.name = "exclude-exe", .type = EC_OPT_STRS, .offset = O(not_exes), .value = "PATH",
+	 .help = "not those that run this program, which is not probed either; repeatable"},
+	{.name = "container", .type = EC_OPT_STRS, .offset = O(containers), .value = "ID",
+	 .help = "only this container, by its id or the first 4 characters or more; repeatable"},
+	{.name = "cgroup-path", .type = EC_OPT_STRS, .offset = O(cgroups), .value = "DIR",
+	 .help = "only processes in this cgroup and below; repeatable"},
+	{.name = "netns", .type = EC_OPT_STRS, .offset = O(netnses), .value = "NS",
+	 .help = "only this network namespace: a path, a name of ip-netns or an inode number"},
 	{.name = "truncate-size", .alias = "tsize", .letter = 't', .type = EC_OPT_U64,
 	 .offset = O(truncate), .max = 1u << 30, .value = "BYTES",
 	 .help = "copy at most so many bytes of each message; 0: whole messages"},
@@ -149,6 +159,12 @@ const struct ec_module *ec_options_module(const char *name, unsigned int *index)
 				return m;
 	}
 	return NULL;
+}
+
+bool ec_options_who_filters(const struct ec_options *o)
+{
+	return o->exes.n || o->not_exes.n || o->containers.n || o->cgroups.n ||
+	       o->netnses.n;
 }
 
 static bool is_remote(const char *addr)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/pipeline.h"
+#include "app/whos.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "capture/decode.h"
@@ -12,6 +13,7 @@
 struct ec_pipeline {
 	struct ec_pipeline_opts o;
 	struct ec_streams *streams;
+	struct ec_whos *whos;
 	struct ec_account account; /* what only we know: messages, damage, outputs */
 	struct ec_rec_note kernel; /* totals of the programs, newest */
 	struct ec_rec_clock clock;
@@ -129,12 +131,29 @@ static int on_clock(void *ctx, const struct ec_rec_clock *c)
 	return 0;
 }
 
+static int on_who(void *ctx, const struct ec_rec_who *w)
+{
+	struct ec_pipeline *p = ctx;
+	int err = ec_whos_put(p->whos, w);
+
+	/* without it nothing would let go what waits but time */
+	return ec_streams_who(p->streams, w->h.process, w->h.time) ?: err;
+}
+
+static const struct ec_who *who_of(void *ctx, uint64_t process)
+{
+	struct ec_pipeline *p = ctx;
+
+	return ec_whos_get(p->whos, process);
+}
+
 static const struct ec_decode_ops decode_ops = {
 	.chunk = on_chunk,
 	.conn = on_conn,
 	.target = on_target,
 	.note = on_note,
 	.clock = on_clock,
+	.who = on_who,
 };
 
 int ec_pipeline_new(const struct ec_pipeline_opts *o, struct ec_pipeline **out)
@@ -144,6 +163,7 @@ int ec_pipeline_new(const struct ec_pipeline_opts *o, struct ec_pipeline **out)
 	struct ec_stream_opts so = {
 		.wall = wall_of,
 		.module = module_of,
+		.who = who_of,
 		.item = on_item,
 	};
 	int err;
@@ -155,9 +175,13 @@ int ec_pipeline_new(const struct ec_pipeline_opts *o, struct ec_pipeline **out)
 		p->ports[i] = ports->v[i];
 	so.ports = p->ports;
 	so.nports = ports->n;
+	so.who_filters = ec_options_who_filters(o->options);
 	so.ctx = p;
-	err = ec_streams_new(&so, &p->streams);
+	err = ec_whos_new(&p->whos);
+	if (!err)
+		err = ec_streams_new(&so, &p->streams);
 	if (err) {
+		ec_whos_free(p->whos);
 		free(p);
 		return err;
 	}
@@ -230,6 +254,7 @@ void ec_pipeline_account(const struct ec_pipeline *p, struct ec_account *a)
 		a->lost[i].bytes += p->kernel.lost[i].bytes;
 	}
 	a->lost[EC_LOSS_PORT] = seen.lost[EC_LOSS_PORT];
+	a->lost[EC_LOSS_WHO] = seen.lost[EC_LOSS_WHO];
 	a->lost[EC_LOSS_UNSEEN] =
 		seen.lost[EC_LOSS_UNSEEN]; /* no cause: nobody counted it */
 	a->lost[EC_LOSS_FOREIGN].records += seen.lost[EC_LOSS_FOREIGN].records;
@@ -286,5 +311,6 @@ void ec_pipeline_free(struct ec_pipeline *p)
 	if (!p)
 		return;
 	ec_streams_free(p->streams);
+	ec_whos_free(p->whos);
 	free(p);
 }

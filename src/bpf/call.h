@@ -67,10 +67,17 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 cookie, __u64 h
 		count_lost(EC_LOSS_TABLE, 0);
 		return 0;
 	}
+	if (who_verdict(ctx, t) == EC_VERDICT_DROP && cfg->filters & EC_FILTER_WHO)
+		return 0;
 #pragma unroll
 	for (int i = 0; i < EC_FRAMES; i++) {
 		struct ec_frame *g = &t->frame[i];
 
+		if (g->sp == sp && g->target != target && g->serial == t->serial &&
+		    g->handle == handle && g->buf == buf) {
+			twice_tell(ctx, g->target, target);
+			return 0;
+		}
 		if (g->sp == sp || !g->sp) {
 			if (!f || g->sp == sp)
 				f = g;
@@ -154,13 +161,14 @@ static __always_inline void call_emit(void *ctx, const struct ec_config *cfg,
 	s->call = e.conn->call[dir];
 	e.conn->pos[dir] = s->pos + n;
 	e.conn->call[dir] = s->call + 1;
-	s->pending = 0;
+	s->flags = t->verdict ? 0 : EC_CHUNK_WHO;
 	if (conn_pending(e.conn)) {
 		*known_slot(t, f->handle) = 0;
 		/* an answer of user space takes its time, and may be lost */
 		if (++e.conn->tries >= (e.conn->asked ? EC_ASKED_MAX : EC_LOOKUP_MAX))
 			e.conn->gave_up = 1;
-		s->pending = !e.conn->gave_up;
+		if (!e.conn->gave_up)
+			s->flags |= EC_CHUNK_PENDING;
 	}
 	if (!filter_port(cfg, &e.conn->addrs))
 		return;
@@ -235,14 +243,14 @@ static __always_inline int call_forget(void *ctx, __u64 handle)
 	struct ec_config *cfg = config_get();
 	struct ec_thread *t;
 	__u32 pid = id >> 32;
-	__u64 *process = bpf_map_lookup_elem(&ec_procs, &pid);
+	struct ec_proc *p = bpf_map_lookup_elem(&ec_procs, &pid);
 
-	if (!process || !cfg || cfg->stop || !handle)
+	if (!p || !cfg || cfg->stop || !handle)
 		return 0;
 	t = bpf_map_lookup_elem(&ec_threads, &id);
 	if (t && *known_slot(t, handle) == handle)
 		*known_slot(t, handle) = 0;
-	conn_close(ctx, cfg, *process, handle);
+	conn_close(ctx, cfg, p->id, handle);
 	return 0;
 }
 

@@ -14,17 +14,18 @@
 static __always_inline __u64 process_get(void *ctx, const struct ec_config *cfg)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	__u64 id = unique_id();
-	__u64 *p = bpf_map_lookup_elem(&ec_procs, &pid);
+	struct ec_proc *p = bpf_map_lookup_elem(&ec_procs, &pid);
+	struct ec_proc fresh = {};
 
 	if (p)
-		return *p;
-	if (bpf_map_update_elem(&ec_procs, &pid, &id, BPF_NOEXIST)) {
+		return p->id;
+	fresh.id = unique_id();
+	if (bpf_map_update_elem(&ec_procs, &pid, &fresh, BPF_NOEXIST)) {
 		p = bpf_map_lookup_elem(&ec_procs, &pid); /* another thread was first */
-		return p ? *p : id;
+		return p ? p->id : fresh.id;
 	}
-	emit_process(ctx, cfg, id, EC_PROCESS_SEEN);
-	return id;
+	emit_process(ctx, cfg, fresh.id, EC_PROCESS_SEEN);
+	return fresh.id;
 }
 
 /* BIO types that keep a socket in bio->num (OpenSSL include/openssl/bio.h). */
@@ -180,6 +181,67 @@ static __always_inline void conn_tell(void *ctx, const struct ec_config *cfg,
 	if ((c->call[0] || c->call[1] || state == EC_CONN_OPEN) &&
 	    filter_port(cfg, &c->addrs))
 		emit_conn(ctx, cfg, c, process, state);
+}
+
+/* The process is new to user space, which finds out what it is and whether it is wanted.
+ */
+static __always_inline void who_ask(void *ctx, __u64 process)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u64 now = bpf_ktime_get_ns();
+	__u32 pid = id >> 32;
+	struct ec_proc *p = bpf_map_lookup_elem(&ec_procs, &pid);
+	struct ec_ask a = {};
+
+	if (!p || p->id != process || (p->asked && now - p->asked < EC_ASK_EVERY_NS))
+		return;
+	a.kind = EC_ASK_WHO;
+	a.pid = pid;
+	a.time = now;
+	a.process = process;
+	a.cgroup = bpf_get_current_cgroup_id();
+	a.uid = bpf_get_current_uid_gid();
+	bpf_get_current_comm(a.comm, sizeof(a.comm));
+	if (!ask_send(ctx, &a))
+		p->asked = now;
+}
+
+/* enum ec_verdict; NONE: asked, not answered yet. */
+static __always_inline __u32 who_verdict(void *ctx, struct ec_thread *t)
+{
+	__u64 process = t->process;
+	__u32 *v;
+
+	if (t->verdict)
+		return t->verdict;
+	v = bpf_map_lookup_elem(&ec_verdicts, &process);
+	if (v) {
+		t->verdict = *v;
+		return *v;
+	}
+	who_ask(ctx, process);
+	return EC_VERDICT_NONE;
+}
+
+/*
+ * Two targets are one inode (two overlays over one lower file): both probes fired for one
+ * call. The second one changed nothing; user space may take one away.
+ */
+static __always_inline void twice_tell(void *ctx, __u32 first, __u32 second)
+{
+	struct ec_shared *sh = shared_get();
+	__u64 now = bpf_ktime_get_ns();
+	struct ec_ask a = {};
+
+	if (!sh || now - sh->twice < EC_ASK_EVERY_NS)
+		return;
+	sh->twice = now;
+	a.kind = EC_ASK_TWICE;
+	a.pid = bpf_get_current_pid_tgid() >> 32;
+	a.time = now;
+	a.target = first;
+	a.other = second;
+	ask_send(ctx, &a);
 }
 
 /* The connection of a handle, made if new; NULL: no room, counted by the caller. */

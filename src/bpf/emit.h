@@ -228,7 +228,7 @@ static __always_inline void chunk_place(struct ec_rec_chunk *r, const struct emi
 					__u64 off, __u64 len)
 {
 	const struct ec_sending *s = &e->who->sending;
-	__u16 flags = s->pending ? EC_CHUNK_PENDING : 0;
+	__u16 flags = s->flags;
 
 	if (!off)
 		flags |= EC_CHUNK_FIRST;

@@ -15,9 +15,23 @@ static __always_inline int comm_is(const char *want)
 	return have[0] == w[0] && have[1] == w[1];
 }
 
+/* Is the task in one of the cgroups (v2), or below? */
+static __always_inline int cgroup_pass(const struct ec_config *cfg)
+{
+#pragma unroll
+	for (__u32 i = 0; i < EC_CGROUPS_MAX; i++) {
+		if (i >= cfg->ncgroups)
+			break;
+		if (bpf_current_task_under_cgroup(&ec_cgroups, i) == 1)
+			return 1;
+	}
+	return 0;
+}
+
 static __always_inline int filter_pass(const struct ec_config *cfg)
 {
-	if (!(cfg->filters & (EC_FILTER_PID | EC_FILTER_UID | EC_FILTER_COMM)))
+	if (!(cfg->filters &
+	      (EC_FILTER_PID | EC_FILTER_UID | EC_FILTER_COMM | EC_FILTER_CGROUP)))
 		return 1;
 	if (cfg->filters & EC_FILTER_PID) {
 		__u32 pid = bpf_get_current_pid_tgid() >> 32;
@@ -32,6 +46,8 @@ static __always_inline int filter_pass(const struct ec_config *cfg)
 			return 0;
 	}
 	if (cfg->filters & EC_FILTER_COMM && !comm_is(cfg->comm))
+		return 0;
+	if (cfg->filters & EC_FILTER_CGROUP && !cgroup_pass(cfg))
 		return 0;
 	return 1;
 }

@@ -33,12 +33,12 @@ int ec_fork(struct bpf_raw_tracepoint_args *ctx)
 static __always_inline void process_end(void *ctx, struct ec_config *cfg, __u64 id)
 {
 	__u32 pid = id >> 32;
-	__u64 *process = bpf_map_lookup_elem(&ec_procs, &pid);
+	struct ec_proc *p = bpf_map_lookup_elem(&ec_procs, &pid);
 
-	if (!process)
+	if (!p)
 		return;
 	if (cfg && !cfg->stop)
-		emit_process(ctx, cfg, *process, EC_PROCESS_EXIT);
+		emit_process(ctx, cfg, p->id, EC_PROCESS_EXIT);
 	bpf_map_delete_elem(&ec_procs, &pid);
 }
 

@@ -81,7 +81,7 @@ struct {
 } ec_counts SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, EC_TARGETS_MAX);
 	__type(key, __u32);
 	__type(value, struct ec_target);
@@ -113,8 +113,8 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, EC_THREADS_MAX);
-	__type(key, __u32);   /* thread group */
-	__type(value, __u64); /* its ec_rec.process */
+	__type(key, __u32); /* thread group */
+	__type(value, struct ec_proc);
 } ec_procs SEC(".maps");
 
 struct {
@@ -130,6 +130,21 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } ec_uids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, EC_CGROUPS_MAX);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} ec_cgroups SEC(".maps");
+
+/* Answers of user space to EC_ASK_WHO, by ec_rec.process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, EC_THREADS_MAX);
+	__type(key, __u64);
+	__type(value, __u32); /* enum ec_verdict */
+} ec_verdicts SEC(".maps");
 
 /* Answers of user space to EC_ASK_FD, by ec_conn.id. */
 struct {

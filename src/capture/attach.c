@@ -159,3 +159,32 @@ void ec_links_close(struct ec_links *l)
 	free(l->fds);
 	*l = (struct ec_links){0};
 }
+
+static void *close_all(void *arg)
+{
+	struct ec_links *l = arg;
+
+	ec_links_close(l);
+	free(l);
+	return NULL;
+}
+
+void ec_links_close_later(struct ec_links *l)
+{
+	struct ec_links *own = malloc(sizeof(*own));
+	pthread_attr_t attr;
+	pthread_t thread;
+	bool started = false;
+
+	if (own && !pthread_attr_init(&attr)) {
+		*own = *l;
+		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+		started = !pthread_create(&thread, &attr, close_all, own);
+		pthread_attr_destroy(&attr);
+	}
+	if (!started) {
+		free(own);
+		ec_links_close(l);
+	}
+	*l = (struct ec_links){0};
+}

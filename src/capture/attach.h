@@ -33,6 +33,8 @@ int ec_links_take(struct ec_links *to, struct ec_links *from);
 /* Closes all: several threads, because each close waits for the kernel's grace periods
  * and those of different threads pass together. */
 void ec_links_close(struct ec_links *l);
+/* The same without waiting: a thread does it. */
+void ec_links_close_later(struct ec_links *l);
 /*
  * For perf-event probes, each of which takes the kernel up to 0.2 s to take away, one
  * after the other however many threads ask: a process of its own, `ec-retire`, does it,

@@ -5,8 +5,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define ENDED(s)    (memchr((s), 0, sizeof(s)) != NULL)
-#define CHUNK_FLAGS (EC_CHUNK_FIRST | EC_CHUNK_LAST | EC_CHUNK_PENDING | EC_CHUNK_CUT)
+#define ENDED(s) (memchr((s), 0, sizeof(s)) != NULL)
+#define CHUNK_FLAGS \
+	(EC_CHUNK_FIRST | EC_CHUNK_LAST | EC_CHUNK_PENDING | EC_CHUNK_CUT | EC_CHUNK_WHO)
 
 /* Sum of two counts that are positions in a stream: never past the end of the numbers. */
 static bool sum_ok(uint64_t a, uint64_t b, uint64_t *sum)
@@ -92,6 +93,17 @@ static int decode_clock(const uint8_t *p, const struct ec_decode_ops *ops, void 
 	return ops->clock ? ops->clock(ctx, &c) : 0;
 }
 
+static int decode_who(const uint8_t *p, const struct ec_decode_ops *ops, void *ctx)
+{
+	struct ec_rec_who w;
+
+	memcpy(&w, p, sizeof(w));
+	if (w.verdict < EC_VERDICT_PASS || w.verdict > EC_VERDICT_UNKNOWN ||
+	    !ENDED(w.runtime) || !ENDED(w.container) || !ENDED(w.exe))
+		return -EBADMSG;
+	return ops->who ? ops->who(ctx, &w) : 0;
+}
+
 static const struct {
 	uint32_t fixed; /* size of the fixed part; 0: kind without a decoder, skipped */
 	bool payload;
@@ -103,6 +115,7 @@ static const struct {
 	[EC_REC_TARGET] = {sizeof(struct ec_rec_target), false, decode_target},
 	[EC_REC_NOTE] = {sizeof(struct ec_rec_note), false, decode_note},
 	[EC_REC_CLOCK] = {sizeof(struct ec_rec_clock), false, decode_clock},
+	[EC_REC_WHO] = {sizeof(struct ec_rec_who), false, decode_who},
 };
 
 int ec_decode(const void *p, size_t n, const struct ec_decode_ops *ops, void *ctx)

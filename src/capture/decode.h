@@ -18,6 +18,7 @@ struct ec_decode_ops {
 	int (*target)(void *ctx, const struct ec_rec_target *t);
 	int (*note)(void *ctx, const struct ec_rec_note *n);
 	int (*clock)(void *ctx, const struct ec_rec_clock *c);
+	int (*who)(void *ctx, const struct ec_rec_who *w);
 	/* Kinds that this version does not know but whose frame is sound: skipped. */
 };
 

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "capture/session.h"
-#include "capture/attach.h"
-#include "capture/clone.h"
+#include "capture/session_impl.h"
 #include "base/log.h"
 #include "base/util.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <stdio.h>
@@ -15,37 +11,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define MODULES_MAX 32
-#define LOOKUPS_MAX 2
-#define RETIRE_MS   100 /* few probes are gone when we are */
-
-struct ec_session {
-	struct bpf_object *host;
-	struct bpf_object *module[MODULES_MAX];
-	unsigned int nmodules;
-	struct ec_config config;
-	struct ec_features features;
-	enum ec_bpf_shape shape;
-	bool floor, multi;
-	struct ec_shared *shared;
-	struct ec_counts *counts;
-	size_t counts_bytes;
-	uint64_t ring_bytes;
-	struct ring_buffer *asks;
-	struct perf_buffer *perf_asks; /* instead, in shape perf */
-	bool asked;
-	ec_session_ask_fn *ask_fn;
-	void *ask_ctx;
-	uint32_t next_target;
-	struct ec_links links; /* probes */
-	struct bpf_link *process_links[3];
-	struct bpf_link *lookup[LOOKUPS_MAX];
-};
-
-static int map_fd(const struct ec_session *s, const char *name)
-{
-	return bpf_object__find_map_fd_by_name(s->host, name);
-}
+#define RETIRE_MS 100 /* few probes are gone when we are */
 
 /* libbpf's own words, only when something fails. */
 static char last_print[512];
@@ -104,9 +70,9 @@ static int object_prepare(struct ec_session *s, struct bpf_object *o)
 			continue;
 		}
 		/* .rodata and the like stay the object's own */
-		if (map_fd(s, bpf_map__name(m)) < 0)
+		if (ec_session_map(s, bpf_map__name(m)) < 0)
 			continue;
-		err = bpf_map__reuse_fd(m, map_fd(s, bpf_map__name(m)));
+		err = bpf_map__reuse_fd(m, ec_session_map(s, bpf_map__name(m)));
 		if (err)
 			return err;
 	}
@@ -145,13 +111,13 @@ static int memory_map(struct ec_session *s)
 		return -errno;
 	}
 	s->shared = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 map_fd(s, "ec_shared"), 0);
+			 ec_session_map(s, "ec_shared"), 0);
 	if (s->shared == MAP_FAILED) {
 		s->shared = NULL;
 		return -errno;
 	}
 	s->counts = mmap(NULL, s->counts_bytes, PROT_READ, MAP_SHARED,
-			 map_fd(s, "ec_counts"), 0);
+			 ec_session_map(s, "ec_counts"), 0);
 	if (s->counts == MAP_FAILED) {
 		s->counts = NULL;
 		return -errno;
@@ -168,7 +134,7 @@ static int on_ask(void *ctx, void *data, size_t n)
 		return 0;
 	if (a->kind == EC_ASK_ADDRS)
 		s->asked = true;
-	else if (a->kind == EC_ASK_FD && s->ask_fn)
+	else if (s->ask_fn)
 		s->ask_fn(s->ask_ctx, a);
 	return 0;
 }
@@ -180,7 +146,7 @@ static void on_perf_ask(void *ctx, int cpu, void *data, __u32 n)
 
 static int asks_open(struct ec_session *s)
 {
-	int fd = map_fd(s, "ec_asks");
+	int fd = ec_session_map(s, "ec_asks");
 
 	if (s->shape == EC_BPF_PERF)
 		s->perf_asks = perf_buffer__new(fd, 1, on_perf_ask, NULL, s, NULL);
@@ -193,7 +159,8 @@ static int config_write(struct ec_session *s)
 {
 	uint32_t zero = 0;
 
-	return bpf_map_update_elem(map_fd(s, "ec_config"), &zero, &s->config, BPF_ANY);
+	return bpf_map_update_elem(ec_session_map(s, "ec_config"), &zero, &s->config,
+				   BPF_ANY);
 }
 
 static int open_steps(struct ec_session *s, const struct ec_session_opts *o, char *why)
@@ -202,7 +169,8 @@ static int open_steps(struct ec_session *s, const struct ec_session_opts *o, cha
 
 	snprintf(why, 160, "programs for processes and sockets");
 	err = object_load(s, &ec_host_bpf[s->shape], "ec_host", &s->host);
-	for (unsigned int i = 0; !err && i < ec_modules_count && i < MODULES_MAX; i++) {
+	for (unsigned int i = 0; !err && i < ec_modules_count && i < EC_SESSION_MODULES;
+	     i++) {
 		snprintf(why, 160, "programs of module %s", ec_modules[i].module->name);
 		s->nmodules = i + 1;
 		err = object_load(s, &ec_modules[i].bpf[s->shape],
@@ -258,7 +226,7 @@ int ec_session_koffs(struct ec_session *s, const struct ec_koffs *k)
 
 int ec_session_ring(const struct ec_session *s, struct ec_ring **out)
 {
-	int fd = map_fd(s, "ec_ring");
+	int fd = ec_session_map(s, "ec_ring");
 
 	if (s->shape == EC_BPF_PERF)
 		return ec_ring_new_perf(fd, s->ring_bytes, out);
@@ -277,35 +245,57 @@ void ec_session_counts_sync(struct ec_session *s)
 	if (s->shape != EC_BPF_PERF)
 		return;
 	for (int i = 0; i < EC_CPUS_MAX && i < n; i++)
-		bpf_map_lookup_elem(map_fd(s, "ec_counts"), &i, &s->counts[i]);
+		bpf_map_lookup_elem(ec_session_map(s, "ec_counts"), &i, &s->counts[i]);
 }
 
 int ec_session_pid_add(struct ec_session *s, pid_t pid)
 {
 	uint32_t key = pid, one = 1;
 
-	return bpf_map_update_elem(map_fd(s, "ec_pids"), &key, &one, BPF_ANY);
+	return bpf_map_update_elem(ec_session_map(s, "ec_pids"), &key, &one, BPF_ANY);
 }
 
 int ec_session_pid_del(struct ec_session *s, pid_t pid)
 {
 	uint32_t key = pid;
 
-	return bpf_map_delete_elem(map_fd(s, "ec_pids"), &key);
+	return bpf_map_delete_elem(ec_session_map(s, "ec_pids"), &key);
 }
 
 bool ec_session_pids_left(const struct ec_session *s)
 {
 	uint32_t key;
 
-	return !bpf_map_get_next_key(map_fd(s, "ec_pids"), NULL, &key);
+	return !bpf_map_get_next_key(ec_session_map(s, "ec_pids"), NULL, &key);
 }
 
 int ec_session_uid_add(struct ec_session *s, uid_t uid)
 {
 	uint32_t key = uid, one = 1;
 
-	return bpf_map_update_elem(map_fd(s, "ec_uids"), &key, &one, BPF_ANY);
+	return bpf_map_update_elem(ec_session_map(s, "ec_uids"), &key, &one, BPF_ANY);
+}
+
+int ec_session_cgroup_add(struct ec_session *s, int fd)
+{
+	uint32_t key = s->config.ncgroups;
+
+	if (key == EC_CGROUPS_MAX)
+		return -ENOSPC;
+	if (bpf_map_update_elem(ec_session_map(s, "ec_cgroups"), &key, &fd, BPF_ANY))
+		return -errno;
+	s->config.ncgroups++;
+	return config_write(s);
+}
+
+int ec_session_verdict(struct ec_session *s, uint64_t process, enum ec_verdict v)
+{
+	uint32_t value = v;
+
+	return bpf_map_update_elem(ec_session_map(s, "ec_verdicts"), &process, &value,
+				   BPF_ANY)
+		       ? -errno
+		       : 0;
 }
 
 static struct bpf_link *raw_attach(struct ec_session *s, const char *program)
@@ -342,7 +332,7 @@ int ec_session_lookup(struct ec_session *s, bool on)
 	if (!on) {
 		bool was = s->lookup[0];
 
-		for (size_t i = 0; i < LOOKUPS_MAX; i++) {
+		for (size_t i = 0; i < EC_SESSION_LOOKUPS; i++) {
 			bpf_link__destroy(s->lookup[i]);
 			s->lookup[i] = NULL;
 		}
@@ -382,7 +372,9 @@ int ec_session_asks_fd(const struct ec_session *s)
 
 int ec_session_answer(struct ec_session *s, uint64_t conn, const struct ec_addrs *a)
 {
-	return bpf_map_update_elem(map_fd(s, "ec_found"), &conn, a, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(ec_session_map(s, "ec_found"), &conn, a, BPF_ANY)
+		       ? -errno
+		       : 0;
 }
 
 bool ec_session_asks(struct ec_session *s, ec_session_ask_fn *fn, void *ctx)
@@ -395,105 +387,6 @@ bool ec_session_asks(struct ec_session *s, ec_session_ask_fn *fn, void *ctx)
 	else /* not poll: that a buffer is ready was told, and forgotten, by our loop */
 		perf_buffer__consume(s->perf_asks);
 	return s->asked;
-}
-
-static const struct bpf_program *program_of(struct ec_session *s, unsigned int module,
-					    const struct ec_point *pt)
-{
-	if (s->floor)
-		return bpf_object__find_program_by_name(
-			s->host, pt->is_return ? "ec_floor_out" : "ec_floor_in");
-	return bpf_object__find_program_by_name(
-		s->module[module], ec_modules[module].module->progs[pt->prog]);
-}
-
-/* One point in all processes (npids 0) or in each of some. */
-static int attach_point(struct ec_session *s, struct ec_links *links,
-			const struct bpf_program *p, struct ec_attach_point *a,
-			const pid_t *pids, size_t npids)
-{
-	_ec_close_ int clone = -1; /* attached, it lives without our descriptor */
-	int err = 0;
-
-	if (!p)
-		return -ENOENT;
-	a->program = bpf_program__fd(p);
-	if (s->shape != EC_BPF_LOOP) {
-		clone = ec_clone_load(p, a->cookie);
-		if (clone >= 0)
-			a->program = clone;
-		else if (clone != -ENOENT)
-			return clone;
-	}
-	for (size_t i = 0; !err && i < EC_MAX(npids, 1u); i++) {
-		a->pid = npids ? pids[i] : 0;
-		err = s->multi ? ec_attach_multi(links, a)
-			       : ec_attach_perf(links, a, &s->features);
-	}
-	return err;
-}
-
-/*
- * Returns first: a call that begins between the two is then not seen at all, rather than
- * leave a frame that no return takes away.
- */
-static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
-			 unsigned int module, const struct ec_plan *plan, uint32_t id,
-			 const pid_t *pids, size_t npids)
-{
-	for (int returns = 1; returns >= 0; returns--) {
-		for (uint32_t i = 0; i < plan->npoints; i++) {
-			const struct ec_point *pt = &plan->points[i];
-			struct ec_attach_point a = {
-				.fd = fd,
-				.offset = pt->offset,
-				.cookie = EC_COOKIE(id, pt->shape, pt->dir),
-				.is_return = pt->is_return,
-			};
-			int err = 0;
-
-			if (pt->is_return == returns)
-				err = attach_point(s, links, program_of(s, module, pt),
-						   &a, pids, npids);
-			if (err)
-				return err;
-		}
-	}
-	return 0;
-}
-
-static void links_end(struct ec_session *s, struct ec_links *l, int wait_ms)
-{
-	if (s->multi)
-		ec_links_close(l);
-	else
-		ec_links_retire(l, wait_ms);
-}
-
-int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
-		      const struct ec_plan *plan, const pid_t *pids, size_t npids,
-		      uint32_t *target, unsigned int *probes)
-{
-	bool bind = npids && (!s->multi || s->features.multi_pid);
-	struct ec_target params = plan->params;
-	struct ec_links links = {0};
-	uint32_t id = s->next_target; /* never again: old probes may fire for seconds */
-	int err;
-
-	if (id >= EC_TARGETS_MAX)
-		return -ENOSPC;
-	s->next_target++;
-	params.module = module;
-	if (bpf_map_update_elem(map_fd(s, "ec_targets"), &id, &params, BPF_ANY))
-		return -errno;
-	err = attach_points(s, &links, fd, module, plan, id, pids, bind ? npids : 0);
-	if (err) {
-		links_end(s, &links, 0);
-		return err;
-	}
-	*probes = links.n;
-	*target = id;
-	return ec_links_take(&s->links, &links);
 }
 
 void ec_session_stop(struct ec_session *s)
@@ -511,7 +404,7 @@ void ec_session_stop(struct ec_session *s)
 
 void ec_session_each_conn(struct ec_session *s, ec_session_conn_fn *fn, void *ctx)
 {
-	int fd = map_fd(s, "ec_conns");
+	int fd = ec_session_map(s, "ec_conns");
 	struct ec_conn_key key, next;
 	struct ec_conn c;
 	bool first = true;
@@ -534,7 +427,7 @@ void ec_session_free(struct ec_session *s)
 	ec_session_lookup(s, false);
 	for (size_t i = 0; i < EC_ARRAY_SIZE(s->process_links); i++)
 		bpf_link__destroy(s->process_links[i]);
-	links_end(s, &s->links, RETIRE_MS);
+	ec_session_probes_free(s, RETIRE_MS);
 	ring_buffer__free(s->asks);
 	perf_buffer__free(s->perf_asks);
 	if (s->shared)

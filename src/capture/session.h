@@ -42,6 +42,8 @@ int ec_session_pid_add(struct ec_session *s, pid_t pid);
 int ec_session_pid_del(struct ec_session *s, pid_t pid);
 bool ec_session_pids_left(const struct ec_session *s);
 int ec_session_uid_add(struct ec_session *s, uid_t uid);
+/* A folder on cgroup v2: processes in it and below. The descriptor stays the caller's. */
+int ec_session_cgroup_add(struct ec_session *s, int fd);
 
 /* Programs for fork, exec and exit. 0 or -errno */
 int ec_session_host(struct ec_session *s);
@@ -52,12 +54,14 @@ int ec_session_host(struct ec_session *s);
 int ec_session_lookup(struct ec_session *s, bool on);
 bool ec_session_lookup_on(const struct ec_session *s);
 /*
- * Readable when programs ask for something; ec_session_asks() takes all: EC_ASK_FD by the
- * callback, and tells whether the look-up is wanted.
+ * Readable when programs ask for something; ec_session_asks() takes all: EC_ASK_ADDRS is
+ * its value (the look-up is wanted), the others go to the callback.
  */
 typedef void ec_session_ask_fn(void *ctx, const struct ec_ask *a);
 int ec_session_asks_fd(const struct ec_session *s);
 bool ec_session_asks(struct ec_session *s, ec_session_ask_fn *fn, void *ctx);
+/* The answer to EC_ASK_WHO. 0 or -errno */
+int ec_session_verdict(struct ec_session *s, uint64_t process, enum ec_verdict v);
 /* The answer to EC_ASK_FD; family 0: there are no addresses. 0 or -errno */
 int ec_session_answer(struct ec_session *s, uint64_t conn, const struct ec_addrs *a);
 
@@ -69,6 +73,13 @@ int ec_session_answer(struct ec_session *s, uint64_t conn, const struct ec_addrs
 int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 		      const struct ec_plan *plan, const pid_t *pids, size_t npids,
 		      uint32_t *target, unsigned int *probes);
+/*
+ * Takes the probes of a target away, which the kernel does in its own time: they may fire
+ * for a while yet, and what they say of the target is right. Its id is not used again.
+ */
+void ec_session_detach(struct ec_session *s, uint32_t target);
+/* Now and then: forgets targets whose probes are surely gone. */
+void ec_session_sweep(struct ec_session *s);
 
 /* Programs return at once from now on; what they had begun is in the ring on return. */
 void ec_session_stop(struct ec_session *s);

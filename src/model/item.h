@@ -8,6 +8,7 @@
 
 #include "abi/record.h"
 #include "model/loss.h"
+#include "model/who.h"
 #include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ struct ec_item {
 	/* who; pid 0: nobody in particular */
 	uint32_t pid, tid, uid;
 	const char *comm;
+	const struct ec_who *who; /* NULL: not known */
 	/* where; 0 and family 0: not known */
 	uint64_t conn_id;
 	const struct ec_addrs *addrs;

@@ -45,6 +45,22 @@ static void put_end(struct ec_json *j, const struct ec_addrs *a, bool remote,
 
 /* What all kinds have. Numbers of 64 bits that are names go as strings of hex: many
  * readers keep numbers as doubles (RFC 8259 section 6). */
+static void put_who(struct ec_json *j, const struct ec_item *it)
+{
+	const struct ec_who *w = it->who;
+
+	if (!w)
+		return;
+	if (w->ns_pid && w->ns_pid != it->pid)
+		ec_json_u64(j, "ns_pid", w->ns_pid);
+	if (!ec_who_in_container(w))
+		return;
+	ec_json_begin_object(j, "container");
+	ec_json_str(j, "id", w->container);
+	ec_json_str(j, "runtime", w->runtime);
+	ec_json_end_object(j);
+}
+
 static void put_common(struct ec_sink *s, struct ec_json *j, const struct ec_item *it)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -62,6 +78,7 @@ static void put_common(struct ec_sink *s, struct ec_json *j, const struct ec_ite
 		ec_json_u64(j, "tid", it->tid);
 		ec_json_str(j, "comm", it->comm ?: "");
 		ec_json_u64(j, "uid", it->uid);
+		put_who(j, it);
 	}
 	if (it->conn_id) {
 		for (int i = 0; i < 16; i++)

@@ -7,6 +7,7 @@
 #include "sink/sink.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define BOLD   "\033[1m"
@@ -18,6 +19,7 @@
 /* One control character in so many bytes still makes a text: coloured terminal output
  * is text, small numbers between short strings are not. */
 #define CONTROL_SHARE 6
+#define ID_SHOWN      12 /* of a container's id */
 
 struct state {
 	struct ec_clock_cache clock;
@@ -55,6 +57,24 @@ static void put_endpoint(struct ec_buf *b, const char *before, const struct ec_a
 	ec_buf_add(b, text, n);
 }
 
+/* The id as container tools show it; pids in there are others than the host's. */
+static void put_container(struct ec_buf *b, const struct ec_item *it)
+{
+	const struct ec_who *w = it->who;
+	char id[ID_SHOWN + 1];
+
+	if (!ec_who_in_container(w))
+		return;
+	snprintf(id, sizeof(id), "%s", w->container);
+	ec_buf_puts(b, ", Container:");
+	ec_show_name(b, id);
+	ec_buf_puts(b, " (");
+	ec_show_name(b, w->runtime);
+	if (w->ns_pid)
+		put_number(b, ", PID ", w->ns_pid);
+	ec_buf_putc(b, ')');
+}
+
 /* Time, who, where; no newline. */
 static void put_head(struct ec_sink *s, const struct ec_item *it)
 {
@@ -75,6 +95,7 @@ static void put_head(struct ec_sink *s, const struct ec_item *it)
 		ec_buf_puts(b, ", Comm:");
 		ec_show_name(b, it->comm ?: "");
 		put_number(b, ", TID:", it->tid);
+		put_container(b, it);
 	}
 	if (ec_addrs_known(it->addrs)) {
 		put_endpoint(b, it->pid ? ", Src:" : " Src:", it->addrs,

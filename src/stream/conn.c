@@ -52,21 +52,45 @@ int ec_sconn_get(struct ec_streams *s, uint64_t id, struct ec_sconn **out)
 
 enum verdict {
 	SHOW,
-	OTHER_PORT,
+	OTHER, /* not asked for */
 	NO_PORT,
+	NO_WHO,
 };
+
+static const struct ec_who *who_is(const struct ec_streams *s, const struct ec_sconn *c)
+{
+	return s->o.who ? s->o.who(s->o.ctx, c->process) : NULL;
+}
+
+static enum verdict judge_who(const struct ec_streams *s, const struct ec_sconn *c)
+{
+	const struct ec_who *w = who_is(s, c);
+
+	switch (w ? w->verdict : EC_VERDICT_NONE) {
+	case EC_VERDICT_PASS:
+		return SHOW;
+	case EC_VERDICT_DROP:
+		return OTHER;
+	case EC_VERDICT_UNKNOWN:
+		return NO_WHO;
+	default:
+		return c->who_ready ? SHOW : NO_WHO;
+	}
+}
 
 static enum verdict judge(const struct ec_streams *s, const struct ec_sconn *c)
 {
-	if (!s->o.nports)
-		return SHOW;
+	enum verdict v = s->o.who_filters ? judge_who(s, c) : SHOW;
+
+	if (v != SHOW || !s->o.nports)
+		return v;
 	if (!ec_addrs_known(&c->addrs))
 		return NO_PORT;
 	for (size_t i = 0; i < s->o.nports; i++) {
 		if (s->o.ports[i] == c->addrs.lport || s->o.ports[i] == c->addrs.rport)
 			return SHOW;
 	}
-	return OTHER_PORT;
+	return OTHER;
 }
 
 static void fill(const struct ec_streams *s, const struct ec_sconn *c,
@@ -79,6 +103,7 @@ static void fill(const struct ec_streams *s, const struct ec_sconn *c,
 	it->uid = w->uid;
 	it->comm = w->comm;
 	it->conn_id = c->id;
+	it->who = who_is(s, c);
 	it->addrs = ec_addrs_known(&c->addrs) ? &c->addrs : NULL;
 }
 
@@ -105,7 +130,7 @@ static void count_call(struct ec_streams *s, const struct ec_call *call, bool la
 {
 	uint64_t cut = last ? call->cut : 0;
 
-	if (v == OTHER_PORT) {
+	if (v == OTHER) {
 		s->account.filtered += call->before + call->len + call->lost + cut;
 		return;
 	}
@@ -115,8 +140,8 @@ static void count_call(struct ec_streams *s, const struct ec_call *call, bool la
 	}
 	count_loss(s, call->before_cause, call->before);
 	s->account.cut += cut;
-	if (v == NO_PORT)
-		count_loss(s, EC_LOSS_PORT, call->len);
+	if (v == NO_PORT || v == NO_WHO)
+		count_loss(s, v == NO_PORT ? EC_LOSS_PORT : EC_LOSS_WHO, call->len);
 	else if (last)
 		s->account.messages++;
 }
@@ -171,7 +196,7 @@ void ec_sconn_loss(struct ec_streams *s, struct ec_sconn *c, const struct ec_rec
 	enum verdict v = judge(s, c);
 	struct ec_stream_who w;
 
-	if (v == OTHER_PORT) {
+	if (v == OTHER) {
 		s->account.filtered += n;
 		return;
 	}
@@ -241,7 +266,9 @@ void ec_sconn_wait(struct ec_streams *s, struct ec_sconn *c, uint64_t time)
 {
 	if (c->settled)
 		return;
-	if (!c->waiting.next) {
+	if (c->addrs_ready && c->who_ready) {
+		ec_sconn_settle(s, c);
+	} else if (!c->waiting.next) {
 		c->hold_since = time;
 		link_add_last(&s->waiting, &c->waiting);
 	} else if (time > c->hold_since && time - c->hold_since >= s->o.hold) {
@@ -255,9 +282,9 @@ void ec_sconn_learn(struct ec_streams *s, struct ec_sconn *c, const struct ec_ad
 	bool news = !ec_addrs_known(&c->addrs) && c->shown_nowhere;
 
 	c->addrs = *a;
+	c->addrs_ready = true;
 	if (news)
 		state_now(s, c, EC_CONN_ADDRS, time);
-	ec_sconn_settle(s, c);
 }
 
 /* By time, but never past another call of its direction: pieces of both directions mix

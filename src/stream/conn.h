@@ -21,6 +21,7 @@ struct ec_sdir {
 
 struct ec_sconn {
 	uint64_t id;
+	uint64_t process;
 	struct ec_link busy;	/* has bytes kept; by use */
 	struct ec_link waiting; /* holds calls back; by age */
 	struct ec_stream_who who;
@@ -31,7 +32,9 @@ struct ec_sconn {
 	size_t held_bytes, held_cost, cost;
 	uint64_t hold_since;
 	uint64_t opened;    /* record time of the open record */
-	bool settled;	    /* addresses known or given up: nothing is held any more */
+	bool addrs_ready;   /* addresses known or given up */
+	bool who_ready;	    /* its process is known, or the programs let it pass */
+	bool settled;	    /* both, or it took too long: nothing is held any more */
 	bool open_due;	    /* its open item waits for the addresses */
 	bool shown_nowhere; /* something was shown without addresses */
 };
@@ -48,12 +51,12 @@ struct ec_streams {
 int ec_sconn_get(struct ec_streams *s, uint64_t id, struct ec_sconn **out);
 /* Hands on all that is kept, and forgets the connection. */
 void ec_sconn_drop(struct ec_streams *s, struct ec_sconn *c);
-/* New addresses; lets go what waited for them. */
+/* New addresses. */
 void ec_sconn_learn(struct ec_streams *s, struct ec_sconn *c, const struct ec_addrs *a,
 		    uint64_t time);
 /* Nothing is held from now on; what was held goes on. */
 void ec_sconn_settle(struct ec_streams *s, struct ec_sconn *c);
-/* Begins to hold back, or ends it when it has been long enough. */
+/* Settles what has all it waits for or has waited long enough, else it waits (on). */
 void ec_sconn_wait(struct ec_streams *s, struct ec_sconn *c, uint64_t time);
 /* A complete call: shown or held. Frees `call` unless it is held. */
 void ec_sconn_done(struct ec_streams *s, struct ec_sconn *c, struct ec_call *call);

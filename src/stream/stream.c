@@ -46,6 +46,11 @@ int ec_streams_new(const struct ec_stream_opts *o, struct ec_streams **out)
 	return 0;
 }
 
+static struct ec_sconn *of_waiting(struct ec_link *l)
+{
+	return (struct ec_sconn *)((char *)l - offsetof(struct ec_sconn, waiting));
+}
+
 static enum ec_loss cause_of(uint8_t lost)
 {
 	return lost > EC_LOSS_NONE && lost < EC_LOSS__N ? lost : EC_LOSS_UNSEEN;
@@ -175,6 +180,11 @@ static int place(struct ec_streams *s, struct ec_sconn *c, const struct ec_rec_c
 	return rc ?: piece(s, c, r, payload, cause, over);
 }
 
+static bool knows(const struct ec_streams *s, const struct ec_sconn *c)
+{
+	return s->o.who && s->o.who(s->o.ctx, c->process);
+}
+
 int ec_streams_chunk(struct ec_streams *s, const struct ec_rec_chunk *r,
 		     const uint8_t *payload)
 {
@@ -189,12 +199,14 @@ int ec_streams_chunk(struct ec_streams *s, const struct ec_rec_chunk *r,
 	if (rc)
 		return rc;
 	ec_stream_who_set(&c->who, &r->h);
+	c->process = r->h.process;
+	if (!s->o.who || !(r->flags & EC_CHUNK_WHO) || knows(s, c))
+		c->who_ready = true;
 	if (r->addrs.family)
 		ec_sconn_learn(s, c, &r->addrs, r->h.time);
 	else if (!(r->flags & EC_CHUNK_PENDING))
-		ec_sconn_settle(s, c);
-	else
-		ec_sconn_wait(s, c, r->h.time);
+		c->addrs_ready = true;
+	ec_sconn_wait(s, c, r->h.time);
 	rc = place(s, c, r, payload);
 	return s->err ?: rc;
 }
@@ -232,6 +244,7 @@ int ec_streams_conn(struct ec_streams *s, const struct ec_rec_conn *r)
 		return rc;
 	if (r->h.comm[0] || !c->who.pid)
 		ec_stream_who_set(&c->who, &r->h);
+	c->process = r->h.process;
 	if (r->state == EC_CONN_OPEN && !c->settled) {
 		/* Shown once the addresses are there, which may take a call or two. */
 		c->open_due = true;
@@ -240,12 +253,35 @@ int ec_streams_conn(struct ec_streams *s, const struct ec_rec_conn *r)
 	if (r->addrs.family)
 		ec_sconn_learn(s, c, &r->addrs, r->h.time);
 	else if (r->gave_up)
-		ec_sconn_settle(s, c);
+		c->addrs_ready = true;
+	if (!s->o.who || knows(s, c))
+		c->who_ready = true;
+	if (c->waiting.next || (c->addrs_ready && c->who_ready))
+		ec_sconn_wait(s, c, r->h.time);
 	if (r->state == EC_CONN_CLOSED || r->state == EC_CONN_END)
 		rc = closed(s, c, r);
 	else
 		ec_sconn_count(s, c);
 	return s->err ?: rc;
+}
+
+int ec_streams_who(struct ec_streams *s, uint64_t process, uint64_t mono)
+{
+	struct ec_link *l, *next;
+
+	s->err = 0;
+	for (l = s->waiting.next; l != &s->waiting; l = next) {
+		struct ec_sconn *c = of_waiting(l);
+
+		next = l->next;
+		if (c->process != process)
+			continue;
+		c->who_ready = true;
+		ec_sconn_wait(s, c, mono);
+		if (c->settled)
+			ec_sconn_count(s, c);
+	}
+	return s->err;
 }
 
 int ec_streams_tick(struct ec_streams *s, uint64_t mono)
@@ -254,8 +290,7 @@ int ec_streams_tick(struct ec_streams *s, uint64_t mono)
 
 	s->err = 0;
 	while (s->waiting.next != &s->waiting) {
-		c = (struct ec_sconn *)((char *)s->waiting.next -
-					offsetof(struct ec_sconn, waiting));
+		c = of_waiting(s->waiting.next);
 		if (mono < c->hold_since || mono - c->hold_since < s->o.hold)
 			break;
 		ec_sconn_settle(s, c);

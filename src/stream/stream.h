@@ -11,6 +11,9 @@
  * - While a connection's addresses are still being looked for (EC_CHUNK_PENDING) its
  *   calls are held, up to `hold` ns and `hold_bytes`, so that the first message has them
  *   too. Held calls are handed on in the order of their time within the connection.
+ * - The same while user space is asked about its process (EC_CHUNK_WHO). What then turns
+ *   out not to be wanted is counted as filtered, and what could not be decided as
+ *   EC_LOSS_WHO.
  * - With ports given, calls of other ports are counted as filtered, and those whose port
  *   never became known as EC_LOSS_PORT.
  * - Bounded: at most `conns` connections and `memory` bytes are kept; what must go is
@@ -31,9 +34,12 @@ struct ec_stream_opts {
 	size_t hold_bytes; /* of one connection, 0: 256 KiB */
 	const uint16_t *ports;
 	size_t nports;
+	bool who_filters; /* are there filters that need to know the process? */
 	/* monotonic → wall, by the clock record; never NULL */
 	uint64_t (*wall)(void *ctx, uint64_t mono);
 	const char *(*module)(void *ctx, uint16_t index);
+	/* What is known of a process; NULL: nothing. May be NULL. */
+	const struct ec_who *(*who)(void *ctx, uint64_t process);
 	/* Items of kind DATA, CONN and LOSS. Non-zero ends the push with that value. */
 	int (*item)(void *ctx, const struct ec_item *it);
 	void *ctx;
@@ -44,6 +50,8 @@ int ec_streams_new(const struct ec_stream_opts *o, struct ec_streams **out);
 int ec_streams_chunk(struct ec_streams *s, const struct ec_rec_chunk *c,
 		     const uint8_t *payload);
 int ec_streams_conn(struct ec_streams *s, const struct ec_rec_conn *c);
+/* Something about a process became known: lets go what waited for it. */
+int ec_streams_who(struct ec_streams *s, uint64_t process, uint64_t mono);
 /* Lets go what has been held long enough at record time `mono`. */
 int ec_streams_tick(struct ec_streams *s, uint64_t mono);
 /* Hands on everything that is held or incomplete: the end, or SIGUSR2. */

@@ -52,6 +52,7 @@ static const struct map_type {
 	enum bpf_map_type type;
 	const char *since, *commit;
 } map_types[] = {
+	{BPF_MAP_TYPE_CGROUP_ARRAY, "4.8", "4ed8ec521ed5"},
 	{BPF_MAP_TYPE_HASH, "3.19", "0f8e4bd8a1fc"},
 	{BPF_MAP_TYPE_ARRAY, "3.19", "28fbcfa08d8e"},
 	{BPF_MAP_TYPE_PERF_EVENT_ARRAY, "4.3", "ea317b267e9d"},
