@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/attacher.h"
+#include "app/asks.h"
 #include "app/launch.h"
 #include "app/prepare.h"
 #include "app/targets.h"
@@ -8,7 +9,6 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "host/proc.h"
-#include "net/socket.h"
 #include "privsep/msg.h"
 
 #include <errno.h>
@@ -34,6 +34,8 @@ struct attacher {
 	struct ec_loop *loop;
 	struct ec_session *session;
 	struct ec_targets *targets;
+	struct ec_finder *finder;
+	struct ec_asks asks;
 	struct ec_outputs outputs;
 	struct ec_child worker;
 	struct ec_source *worker_source;
@@ -66,11 +68,14 @@ static void worker_send(struct attacher *a, uint32_t type, uint32_t arg, const v
 		ec_msg_send(a->worker.sock, &m, body, fd);
 }
 
+static void on_record(void *ctx, const void *rec, uint32_t n)
+{
+	worker_send(ctx, EC_MSG_RECORD, 0, rec, n, -1);
+}
+
 static void on_target(void *ctx, const struct ec_rec_target *t)
 {
-	struct attacher *a = ctx;
-
-	worker_send(a, EC_MSG_RECORD, 0, t, sizeof(*t), -1);
+	on_record(ctx, t, sizeof(*t));
 }
 
 static void ready_say(struct attacher *a)
@@ -124,41 +129,6 @@ static void on_settled(void *ctx)
 	command_go(a);
 }
 
-/* What every record of ours on a connection says of whose it is. */
-static struct ec_rec_conn conn_record(enum ec_conn_state state, uint64_t conn,
-				      uint64_t process, uint32_t pid, uint32_t target,
-				      uint16_t module)
-{
-	return (struct ec_rec_conn){
-		.h = {.size = sizeof(struct ec_rec_conn),
-		      .kind = EC_REC_CONN,
-		      .module = module,
-		      .time = ec_clock_mono(),
-		      .pid = pid,
-		      .tid = pid,
-		      .target = target,
-		      .process = process},
-		.conn = conn,
-		.state = state,
-	};
-}
-
-static void conn_end(void *ctx, const struct ec_conn_key *key, const struct ec_conn *c)
-{
-	struct attacher *a = ctx;
-	struct ec_rec_conn r = conn_record(EC_CONN_END, c->id, key->process, c->pid,
-					   c->target, c->module);
-
-	r.gave_up = c->gave_up;
-	r.addrs = c->addrs;
-	for (int i = 0; i < EC_DIR__N; i++) {
-		r.pos[i] = c->pos[i];
-		r.call[i] = c->call[i];
-		r.lost[i] = c->lost[i];
-	}
-	worker_send(a, EC_MSG_RECORD, 0, &r, sizeof(r), -1);
-}
-
 static void on_worker(void *ctx, uint32_t events)
 {
 	struct attacher *a = ctx;
@@ -189,7 +159,7 @@ static void on_worker(void *ctx, uint32_t events)
 	case EC_MSG_DRAINED:
 		if (!a->stopping)
 			break;
-		ec_session_each_conn(a->session, conn_end, a);
+		ec_asks_end(&a->asks);
 		ec_session_counts_sync(a->session);
 		worker_send(a, EC_MSG_END, 0, NULL, 0, -1);
 		break;
@@ -291,31 +261,12 @@ static void on_signal(void *ctx, uint32_t sig)
 	}
 }
 
-/* A descriptor that the programs could not follow: what we can learn of it goes to them,
- * for the pieces to come, and to the worker, for those that it holds back. */
-static void on_ask_fd(void *ctx, const struct ec_ask *q)
-{
-	struct attacher *a = ctx;
-	struct ec_rec_conn r = conn_record(EC_CONN_ADDRS, q->conn, q->process, q->pid,
-					   q->target, q->module);
-	int err = ec_net_addrs(q->pid, q->fd, &r.addrs);
-
-	if (err == -EAFNOSUPPORT)
-		r.addrs.how = EC_HOW_USER; /* it never will have any */
-	r.gave_up = err == -EAFNOSUPPORT;
-	ec_session_answer(a->session, q->conn, &r.addrs);
-	worker_send(a, EC_MSG_RECORD, 0, &r, sizeof(r), -1);
-	if (err)
-		ec_debug("addresses of descriptor %d of %u: %s", q->fd, q->pid,
-			 strerror(-err));
-}
-
 static void on_ask(void *ctx, uint32_t events)
 {
 	struct attacher *a = ctx;
 	int err;
 
-	if (!ec_session_asks(a->session, on_ask_fd, a))
+	if (!ec_asks_take(&a->asks))
 		return;
 	a->asked = ec_clock_mono();
 	if (ec_session_lookup_on(a->session))
@@ -340,6 +291,7 @@ static void on_watch(void *ctx, uint32_t events)
 	if (a->pids_poll)
 		on_pid_end(a, 0);
 	ec_session_counts_sync(a->session);
+	ec_targets_tick(a->targets, ec_clock_mono());
 	if (a->o->follow && a->o->pids.n && !a->pids_left &&
 	    !ec_session_pids_left(a->session)) {
 		ec_info("all named processes and their descendants have ended");
@@ -475,6 +427,8 @@ static int start(struct attacher *a)
 	if (err)
 		return ec_fail(EC_FAIL_INTERNAL, "start", strerror(-err));
 	rc = ec_prepare_host(a->o, &features);
+	if (!rc)
+		rc = ec_finder_new(a->o, &a->finder);
 	if (rc)
 		return rc;
 	step(a, "host");
@@ -482,12 +436,14 @@ static int start(struct attacher *a)
 	err = ec_targets_planner(a->targets);
 	if (err)
 		return ec_fail(EC_FAIL_INTERNAL, "planner", strerror(-err));
-	rc = ec_prepare_session(a->o, &features, &a->session);
+	rc = ec_prepare_session(a->o, &features, a->finder, &a->session);
 	if (rc)
 		return rc;
 	step(a, "BPF objects");
 	ec_targets_session(a->targets, a->session);
-	err = ec_worker_spawn(a->o, &a->outputs, a->session, &a->worker);
+	a->asks = (struct ec_asks){a->session, a->targets, a->finder, on_record, a};
+	err = ec_worker_spawn(a->o, &a->outputs, a->session,
+			      ec_finder_filters(a->finder) & EC_FILTER_WHO, &a->worker);
 	if (!err)
 		err = worker_wait(a);
 	if (!err)
@@ -506,6 +462,7 @@ static int start(struct attacher *a)
 	/* not for the command: look-ups must be on before a handshake is over */
 	setpriority(PRIO_PROCESS, 0, NICE);
 	ec_prepare_follow(a->o, a->session);
+	ec_finder_say_waiting(a->finder);
 	/* on from the start: the first connection may come at once */
 	a->asked = ec_clock_mono();
 	ec_session_lookup(a->session, true);
@@ -572,6 +529,7 @@ int ec_attacher_run(const struct ec_options *o)
 	if (a.targets)
 		ec_targets_free(a.targets);
 	ec_session_free(a.session);
+	ec_finder_free(a.finder);
 	ec_loop_free(a.loop);
 	free(a.body);
 	rc = a.rc ? a.rc : a.worker_rc;

@@ -161,12 +161,6 @@ const struct ec_module *ec_options_module(const char *name, unsigned int *index)
 	return NULL;
 }
 
-bool ec_options_who_filters(const struct ec_options *o)
-{
-	return o->exes.n || o->not_exes.n || o->containers.n || o->cgroups.n ||
-	       o->netnses.n;
-}
-
 static bool is_remote(const char *addr)
 {
 	return strstr(addr, "://") || !strncmp(addr, "unix:", 5);

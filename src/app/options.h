@@ -57,8 +57,6 @@ void ec_options_init(struct ec_options *o);
  */
 int ec_options_parse_capture(struct ec_options *o, int argc, char **argv);
 int ec_options_parse_read(struct ec_options *o, int argc, char **argv);
-/* Are there filters that user space must decide for each process? */
-bool ec_options_who_filters(const struct ec_options *o);
 /* Help on stdout: of everything (module NULL and !read), of a capturing command, of read
  */
 void ec_options_help(const struct ec_module *m, bool read);

@@ -175,7 +175,7 @@ int ec_pipeline_new(const struct ec_pipeline_opts *o, struct ec_pipeline **out)
 		p->ports[i] = ports->v[i];
 	so.ports = p->ports;
 	so.nports = ports->n;
-	so.who_filters = ec_options_who_filters(o->options);
+	so.who_filters = o->who_filters;
 	so.ctx = p;
 	err = ec_whos_new(&p->whos);
 	if (!err)

@@ -14,6 +14,7 @@ struct ec_pipeline_opts {
 	struct ec_recorder *recorder;	/* NULL: none */
 	const struct ec_player *player; /* names of modules come from a recording */
 	const struct ec_options *options;
+	bool who_filters; /* processes are filtered by what user space finds out */
 };
 
 int ec_pipeline_new(const struct ec_pipeline_opts *o, struct ec_pipeline **out);

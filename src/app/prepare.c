@@ -105,11 +105,13 @@ static uint32_t ways_of(const struct ec_options *o)
 	}
 }
 
-static void config_fill(const struct ec_options *o, struct ec_config *c)
+static void config_fill(const struct ec_options *o, const struct ec_finder *finder,
+			struct ec_config *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->truncate = o->truncate;
 	c->ways = ways_of(o);
+	c->filters = ec_finder_filters(finder);
 	if (o->pids.n || o->command)
 		c->filters |= EC_FILTER_PID;
 	if (o->follow || o->command)
@@ -234,7 +236,7 @@ static int session_open(const struct ec_options *o, struct ec_session_opts *so,
 }
 
 int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
-		       struct ec_session **out)
+		       struct ec_finder *finder, struct ec_session **out)
 {
 	struct ec_config config;
 	struct ec_session_opts so = {
@@ -249,7 +251,7 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 	int err;
 
 	limits_raise();
-	config_fill(o, &config);
+	config_fill(o, finder, &config);
 	koffs_start(&job, o, f);
 	err = session_open(o, &so, out, why);
 	koffs_wait(&job);
@@ -263,6 +265,8 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 		err = ec_session_pid_add(*out, o->pids.v[i]);
 	for (size_t i = 0; !err && i < o->uids.n; i++)
 		err = ec_session_uid_add(*out, o->uids.v[i]);
+	if (!err)
+		err = ec_finder_session(finder, *out);
 	if (!err)
 		err = ec_session_host(*out);
 	if (err)

@@ -4,13 +4,14 @@
 #define EC_APP_PREPARE_H
 
 #include "app/options.h"
+#include "app/who.h"
 #include "capture/session.h"
 
 /* Kernel, rights, named processes. 0, or an exit code after one line on the log. */
 int ec_prepare_host(const struct ec_options *o, struct ec_features *f);
 /* Loads the BPF objects with the filters of the options. 0 or an exit code. */
 int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
-		       struct ec_session **out);
+		       struct ec_finder *finder, struct ec_session **out);
 /* --pid with --follow: descendants alive now. After ec_session_host(). */
 void ec_prepare_follow(const struct ec_options *o, struct ec_session *s);
 

@@ -29,6 +29,10 @@ int ec_targets_new(const struct ec_targets_opts *o, struct ec_targets **out);
 /* Starts the planner early: it can come up while other things are made ready. */
 int ec_targets_planner(struct ec_targets *t);
 void ec_targets_session(struct ec_targets *t, struct ec_session *s);
+/* Looks for what has gone, and for what no event tells. Some times a second. */
+void ec_targets_tick(struct ec_targets *t, uint64_t now);
+/* Two targets fired for one call. */
+void ec_targets_twice(struct ec_targets *t, uint32_t first, uint32_t second);
 /* Finds what there is to probe now, and watches for more where the options leave it
  * open. 0, or an exit code after its message (a named file that cannot be probed). */
 int ec_targets_find(struct ec_targets *t);

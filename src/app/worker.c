@@ -33,6 +33,7 @@ struct worker {
 	struct ec_source *tick;
 	int sock;
 	uint64_t stalls;
+	bool who_filters;
 	bool ticking;
 	bool stopping; /* nothing more comes but what is in ring and queue */
 	bool drained;  /* told so */
@@ -257,7 +258,8 @@ static int run(struct worker *w)
 
 static int setup(struct worker *w)
 {
-	struct ec_pipeline_opts po = {.outputs = w->outputs, .options = w->o};
+	struct ec_pipeline_opts po = {
+		.outputs = w->outputs, .options = w->o, .who_filters = w->who_filters};
 	int err = 0;
 
 	w->body = malloc(EC_MSG_BODY_MAX);
@@ -310,9 +312,12 @@ static int worker_main(void *ctx, int sock)
 }
 
 int ec_worker_spawn(const struct ec_options *o, struct ec_outputs *outputs,
-		    struct ec_session *s, struct ec_child *out)
+		    struct ec_session *s, bool who_filters, struct ec_child *out)
 {
-	struct worker w = {.o = o, .outputs = outputs, .counts = ec_session_counts(s)};
+	struct worker w = {.o = o,
+			   .outputs = outputs,
+			   .counts = ec_session_counts(s),
+			   .who_filters = who_filters};
 	int keep[EC_OUTPUTS_MAX + 4 + EC_CPUS_MAX];
 	size_t n = ec_outputs_fds(outputs, keep, EC_OUTPUTS_MAX + 3);
 	int err = ec_session_ring(s, &w.ring);

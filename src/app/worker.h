@@ -9,6 +9,6 @@
 
 /* The outputs are the worker's from now on; the caller closes its copies. */
 int ec_worker_spawn(const struct ec_options *o, struct ec_outputs *outputs,
-		    struct ec_session *s, struct ec_child *out);
+		    struct ec_session *s, bool who_filters, struct ec_child *out);
 
 #endif

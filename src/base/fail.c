@@ -44,6 +44,24 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			NULL,
 			"give a user id, or a name that `getent passwd` knows",
 		},
+	[EC_FAIL_CGROUP_UNKNOWN] =
+		{
+			"cgroup-unknown",
+			EC_EXIT_TARGET,
+			"no such cgroup",
+			NULL,
+			"give a folder below /sys/fs/cgroup, or a path that "
+			"/proc/PID/cgroup shows",
+		},
+	[EC_FAIL_NETNS_UNKNOWN] =
+		{
+			"netns-unknown",
+			EC_EXIT_TARGET,
+			"no such network namespace",
+			NULL,
+			"give /proc/PID/ns/net, a name that `ip netns` shows, or the "
+			"namespace's inode number",
+		},
 	[EC_FAIL_KERNEL_OLD] =
 		{
 			"kernel-old",

@@ -24,6 +24,8 @@ enum ec_fail_id {
 	EC_FAIL_COMMAND_UNKNOWN, /* "unknown command" */
 	EC_FAIL_OUTPUT_TWICE,	 /* "two outputs to one file" */
 	EC_FAIL_USER_UNKNOWN,	 /* "no such user" */
+	EC_FAIL_CGROUP_UNKNOWN,	 /* "no such cgroup" */
+	EC_FAIL_NETNS_UNKNOWN,	 /* "no such network namespace" */
 	EC_FAIL_KERNEL_OLD,	 /* "kernel version is too low" */
 	EC_FAIL_KERNEL_LACKS,	 /* "this kernel lacks what capturing needs" */
 	EC_FAIL_LOCKDOWN,	 /* "the kernel is locked down" */

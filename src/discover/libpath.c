@@ -140,7 +140,7 @@ static bool may_match(const char *pattern, const char *name)
 	return !strncmp(pattern, name, n);
 }
 
-static uint64_t searched(const char *name)
+uint64_t ec_offer_searched(const char *name)
 {
 	unsigned int n = EC_MIN(ec_modules_count, (unsigned int)EC_OFFER_MODULES);
 	uint64_t set = 0;
@@ -170,8 +170,8 @@ static const char *real_name(int fd, char *out, size_t n)
 	return out;
 }
 
-static int see_name(struct ec_scan *s, int dir, const char *dir_path, const char *name,
-		    uint64_t modules, ec_candidate_fn *fn, void *ctx)
+int ec_offer_name(struct ec_scan *s, int dir, const char *dir_path, const char *name,
+		  uint64_t modules, ec_candidate_fn *fn, void *ctx)
 {
 	/* Root alone writes here, but a pipe must not hold us up. */
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -185,7 +185,7 @@ static int see_name(struct ec_scan *s, int dir, const char *dir_path, const char
 		snprintf(made, sizeof(made), "%s/%s", dir_path, name);
 		real = made;
 	}
-	return ec_offer_file(s, fd, real, 0, modules, fn, ctx);
+	return ec_offer_file(s, fd, real, 0, NULL, modules, fn, ctx);
 }
 
 static int see_dir(struct ec_scan *s, const char *path, ec_candidate_fn *fn, void *ctx)
@@ -201,9 +201,10 @@ static int see_dir(struct ec_scan *s, const char *path, ec_candidate_fn *fn, voi
 
 		if (e->d_type != DT_REG && e->d_type != DT_LNK && e->d_type != DT_UNKNOWN)
 			continue;
-		modules = searched(e->d_name);
+		modules = ec_offer_searched(e->d_name);
 		if (modules)
-			ret = see_name(s, dirfd(d), path, e->d_name, modules, fn, ctx);
+			ret = ec_offer_name(s, dirfd(d), path, e->d_name, modules, fn,
+					    ctx);
 	}
 	closedir(d);
 	return ret;

@@ -11,6 +11,8 @@
 struct ec_scan {
 	struct ec_map *seen; /* struct ec_seen → time of birth */
 	unsigned int denied;
+	ec_use_fn *use;
+	void *use_ctx;
 };
 
 struct ec_seen {
@@ -26,6 +28,12 @@ uint64_t ec_offer_wanted(const char *base);
  * fd. 0 (also for what is no regular file), -errno, or fn's value.
  */
 int ec_offer_file(struct ec_scan *s, int fd, const char *path, pid_t pid,
+		  const struct ec_mapping *m, uint64_t modules, ec_candidate_fn *fn,
+		  void *ctx);
+/* Set of the modules whose patterns of the search path a name matches. */
+uint64_t ec_offer_searched(const char *name);
+/* The file `name` in a folder of the search path, if it is not known yet. As above. */
+int ec_offer_name(struct ec_scan *s, int dir, const char *dir_path, const char *name,
 		  uint64_t modules, ec_candidate_fn *fn, void *ctx);
 /*
  * The file behind a mapping, if a module wants its name and it was not seen before. 0 too

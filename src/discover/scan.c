@@ -72,6 +72,19 @@ static struct ec_seen key_of(const struct statx *x)
 				.ino = x->stx_ino};
 }
 
+void ec_scan_on_use(struct ec_scan *s, ec_use_fn *fn, void *ctx)
+{
+	s->use = fn;
+	s->use_ctx = ctx;
+}
+
+void ec_scan_forget(struct ec_scan *s, uint64_t dev, uint64_t ino)
+{
+	struct ec_seen key = {.dev = dev, .ino = ino};
+
+	ec_map_del(s->seen, &key);
+}
+
 static bool was_seen(struct ec_scan *s, const struct statx *x)
 {
 	struct ec_seen key = key_of(x);
@@ -104,7 +117,7 @@ uint64_t ec_offer_wanted(const char *base)
 	for (unsigned int i = 0; i < n; i++) {
 		const struct ec_module *m = ec_modules[i].module;
 
-		if (m->wants && m->wants(base))
+		if (m->anywhere || (m->wants && m->wants(base)))
 			set |= UINT64_C(1) << i;
 	}
 	return set;
@@ -131,26 +144,41 @@ static int hand_on(const struct ec_candidate *c, int fd, uint64_t modules,
 	return 0;
 }
 
+static void tell_use(struct ec_scan *s, const struct statx *x, pid_t pid)
+{
+	struct ec_seen key = key_of(x);
+
+	if (s->use && pid)
+		s->use(s->use_ctx, key.dev, key.ino, pid);
+}
+
 int ec_offer_file(struct ec_scan *s, int fd_in, const char *path, pid_t pid,
-		  uint64_t modules, ec_candidate_fn *fn, void *ctx)
+		  const struct ec_mapping *m, uint64_t modules, ec_candidate_fn *fn,
+		  void *ctx)
 {
 	_ec_close_ int fd = fd_in;
-	struct ec_candidate c = {.path = path, .pid = pid};
+	struct ec_candidate c = {.path = path, .pid = pid, .mapping = m};
 	struct ec_seen key;
 	struct statx x;
 	int err;
 
 	if (statx(fd, "", AT_EMPTY_PATH, WANTED, &x))
 		return -errno;
-	if (!S_ISREG(x.stx_mode) || was_seen(s, &x))
+	if (!S_ISREG(x.stx_mode))
 		return 0;
+	if (was_seen(s, &x)) {
+		tell_use(s, &x, pid);
+		return 0;
+	}
 	key = key_of(&x);
 	err = remember(s, &key, birth(&x));
 	if (err)
 		return err;
 	c.dev = key.dev;
 	c.ino = key.ino;
-	return hand_on(&c, fd, modules, fn, ctx);
+	err = hand_on(&c, fd, modules, fn, ctx);
+	tell_use(s, &x, pid);
+	return err;
 }
 
 /*
@@ -165,8 +193,11 @@ static bool mapping_was_seen(struct ec_scan *s, pid_t pid, const struct ec_mappi
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
 		 (unsigned long long)m->start, (unsigned long long)m->end);
 	/* Another inode: something else is mapped there by now, or an overlayfs. */
-	return !statx(AT_FDCWD, path, 0, WANTED, &x) && x.stx_ino == m->ino &&
-	       was_seen(s, &x);
+	if (statx(AT_FDCWD, path, 0, WANTED, &x) || x.stx_ino != m->ino ||
+	    !was_seen(s, &x))
+		return false;
+	tell_use(s, &x, pid);
+	return true;
 }
 
 int ec_offer_mapping(struct ec_scan *s, pid_t pid, const struct ec_mapping *m,
@@ -183,7 +214,7 @@ int ec_offer_mapping(struct ec_scan *s, pid_t pid, const struct ec_mapping *m,
 		ec_debug("%s, mapped by %d: %s", m->path, pid, strerror(-fd));
 		return 0;
 	}
-	return ec_offer_file(s, fd, m->path, pid, modules, fn, ctx);
+	return ec_offer_file(s, fd, m->path, pid, m, modules, fn, ctx);
 }
 
 struct walk {

@@ -17,6 +17,7 @@ struct ec_candidate {
 	uint64_t dev, ino; /* of fstat(2) on fd: st_dev, st_ino */
 	const char *path;
 	pid_t pid; /* process that maps it, 0: from the search path */
+	const struct ec_mapping *mapping; /* … and where; NULL: from the search path */
 };
 
 typedef int ec_candidate_fn(void *ctx, struct ec_candidate *c);
@@ -24,6 +25,11 @@ typedef int ec_candidate_fn(void *ctx, struct ec_candidate *c);
 struct ec_scan;
 int ec_scan_new(struct ec_scan **out);
 void ec_scan_free(struct ec_scan *s);
+/* A process maps a file that was handed on before; told after that, too. */
+typedef void ec_use_fn(void *ctx, uint64_t dev, uint64_t ino, pid_t pid);
+void ec_scan_on_use(struct ec_scan *s, ec_use_fn *fn, void *ctx);
+/* The next time that it is met it is handed on again. */
+void ec_scan_forget(struct ec_scan *s, uint64_t dev, uint64_t ino);
 /* Hands on files not seen before by this scan. pids NULL: all processes. 0 or fn's. */
 int ec_scan_processes(struct ec_scan *s, const pid_t *pids, size_t n, ec_candidate_fn *fn,
 		      void *ctx);
@@ -43,6 +49,29 @@ int ec_watch_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx,
 void ec_watch_free(struct ec_watch *w);
 int ec_watch_fds(const struct ec_watch *w, int *fds, size_t max); /* how many; POLLIN */
 int ec_watch_read(struct ec_watch *w); /* after one is readable; 0 or -errno */
+/* Processes as they come and go, told by ec_watch_read(). Each may be NULL. */
+struct ec_watch_ops {
+	void (*fork)(void *ctx, pid_t parent, pid_t child);
+	void (*exec)(void *ctx, pid_t pid);
+	void (*exit)(void *ctx, pid_t pid);
+};
+void ec_watch_processes(struct ec_watch *w, const struct ec_watch_ops *ops, void *ctx);
+/*
+ * CPUs that came since, which nobody tells: how many, or -errno. Their descriptors are
+ * the last ones of ec_watch_fds(); what happened on them meanwhile was not seen.
+ */
+int ec_watch_cpus(struct ec_watch *w);
 uint64_t ec_watch_lost(const struct ec_watch *w);
+
+/*
+ * Folders of the library search path: a library that is put there (an upgrade) is handed
+ * on before a program loads it. One descriptor to wait on; 0 or -errno.
+ */
+struct ec_places;
+int ec_places_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx,
+		  struct ec_places **out);
+void ec_places_free(struct ec_places *p);
+int ec_places_fd(const struct ec_places *p);
+int ec_places_read(struct ec_places *p); /* fn's value */
 
 #endif

@@ -22,7 +22,7 @@
 #define DELETED	    " (deleted)"
 
 struct ring {
-	int fd;
+	int fd, cpu;
 	struct perf_event_mmap_page *page;
 };
 
@@ -32,6 +32,8 @@ struct ec_watch {
 	void *ctx;
 	size_t page, bytes; /* of a ring: its head page, its data */
 	uint64_t lost;
+	const struct ec_watch_ops *ops;
+	void *ops_ctx;
 	size_t n;
 	struct ring *rings;
 	_Alignas(8) unsigned char scratch[SCRATCH];
@@ -48,6 +50,20 @@ struct mmap2 {
 	char name[];
 };
 
+/* PERF_RECORD_FORK, PERF_RECORD_EXIT */
+struct task {
+	struct perf_event_header h;
+	uint32_t pid, ppid;
+	uint32_t tid, ptid;
+	uint64_t time;
+};
+
+/* PERF_RECORD_COMM up to the name */
+struct comm {
+	struct perf_event_header h;
+	uint32_t pid, tid;
+};
+
 struct lost {
 	struct perf_event_header h;
 	uint64_t id, lost;
@@ -61,6 +77,9 @@ static int open_ring(struct ec_watch *w, int cpu, struct ring *r)
 		.config = PERF_COUNT_SW_DUMMY,
 		.mmap = 1,
 		.mmap2 = 1,
+		.comm = 1,
+		.comm_exec = 1,
+		.task = 1,
 		.watermark = 1,
 		.wakeup_watermark = 1,
 	};
@@ -75,14 +94,19 @@ static int open_ring(struct ec_watch *w, int cpu, struct ring *r)
 		return -errno;
 	r->fd = EC_TAKE_FD(fd);
 	r->page = p;
+	r->cpu = cpu;
 	return 0;
 }
 
 static int add_cpu(struct ec_watch *w, int cpu)
 {
-	struct ring *v = reallocarray(w->rings, w->n + 1, sizeof(*v));
+	struct ring *v;
 	int err;
 
+	for (size_t i = 0; i < w->n; i++)
+		if (w->rings[i].cpu == cpu)
+			return 0;
+	v = reallocarray(w->rings, w->n + 1, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	w->rings = v;
@@ -164,6 +188,20 @@ int ec_watch_fds(const struct ec_watch *w, int *fds, size_t max)
 	return (int)w->n;
 }
 
+void ec_watch_processes(struct ec_watch *w, const struct ec_watch_ops *ops, void *ctx)
+{
+	w->ops = ops;
+	w->ops_ctx = ctx;
+}
+
+int ec_watch_cpus(struct ec_watch *w)
+{
+	size_t had = w->n;
+	int err = each_cpu(w);
+
+	return err ? err : (int)(w->n - had);
+}
+
 uint64_t ec_watch_lost(const struct ec_watch *w)
 {
 	return w->lost;
@@ -196,10 +234,36 @@ static int see_mmap2(struct ec_watch *w, const struct mmap2 *r, size_t size)
 	return ec_offer_mapping(w->scan, (pid_t)r->pid, &m, w->fn, w->ctx);
 }
 
+/* Of processes; threads of one share what they map. */
+static void see_task(struct ec_watch *w, const struct perf_event_header *h)
+{
+	const struct task *t = (const struct task *)h;
+
+	if (!w->ops || h->size < sizeof(*t))
+		return;
+	if (h->type == PERF_RECORD_FORK && t->pid != t->ppid && w->ops->fork)
+		w->ops->fork(w->ops_ctx, (pid_t)t->ppid, (pid_t)t->pid);
+	if (h->type == PERF_RECORD_EXIT && t->pid == t->tid && w->ops->exit)
+		w->ops->exit(w->ops_ctx, (pid_t)t->pid);
+}
+
+static void see_comm(struct ec_watch *w, const struct perf_event_header *h)
+{
+	const struct comm *c = (const struct comm *)h;
+
+	if (w->ops && w->ops->exec && h->size >= sizeof(*c) &&
+	    h->misc & PERF_RECORD_MISC_COMM_EXEC)
+		w->ops->exec(w->ops_ctx, (pid_t)c->pid);
+}
+
 static int see_record(struct ec_watch *w, const struct perf_event_header *h)
 {
 	if (h->type == PERF_RECORD_MMAP2)
 		return see_mmap2(w, (const struct mmap2 *)h, h->size);
+	if (h->type == PERF_RECORD_FORK || h->type == PERF_RECORD_EXIT)
+		see_task(w, h);
+	if (h->type == PERF_RECORD_COMM)
+		see_comm(w, h);
 	if (h->type == PERF_RECORD_LOST && h->size >= sizeof(struct lost))
 		w->lost += ((const struct lost *)h)->lost;
 	return 0;

@@ -4,7 +4,8 @@
  * which BPF programs. A module's folder holds everything about it; the build finds the
  * folders and makes the table (ec_modules). In life order:
  *
- *   wants()  attacher: may the file of this name be one of ours? Reads nothing.
+ *   wants()  attacher: may the file of this name be one of ours? Reads nothing. Not asked
+ *            where the library may be anywhere.
  *   plan()   planner (no rights, hostile file): fills a plan.
  *   progs    attacher: programs of the module's BPF object that plan points name.
  */
@@ -26,6 +27,8 @@ struct ec_module {
 	/* Base names to look for in the library search path: fnmatch(3), NULL-ended. */
 	const char *const *search;
 	bool (*wants)(const char *base_name);
+	/* It may be linked into any program: every file that is mapped is planned. */
+	bool anywhere;
 	/*
 	 * 0 with plan->npoints > 0; -ENOENT with plan->why when the file holds nothing to
 	 * probe; other -errno when it could not be read through.

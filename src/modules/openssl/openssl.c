@@ -307,6 +307,7 @@ const struct ec_module ec_module_openssl = {
 	.file_help = "library or static program to probe, instead of those found",
 	.search = search,
 	.wants = wants,
+	.anywhere = true,
 	.plan = plan,
 	.progs = progs,
 };

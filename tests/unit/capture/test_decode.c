@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 struct seen {
-	int chunks, conns, processes, targets, notes, clocks;
+	int chunks, conns, processes, targets, notes, clocks, whos;
 	uint8_t payload[64];
 	uint32_t len;
 	int answer;
@@ -37,9 +37,10 @@ COUNTER(on_process, ec_rec_process, processes)
 COUNTER(on_target, ec_rec_target, targets)
 COUNTER(on_note, ec_rec_note, notes)
 COUNTER(on_clock, ec_rec_clock, clocks)
+COUNTER(on_who, ec_rec_who, whos)
 
-static const struct ec_decode_ops ops = {on_chunk,  on_conn, on_process,
-					 on_target, on_note, on_clock};
+static const struct ec_decode_ops ops = {on_chunk, on_conn,  on_process, on_target,
+					 on_note,  on_clock, on_who};
 
 static struct ec_rec head(uint16_t kind, uint32_t size)
 {
@@ -151,7 +152,8 @@ static void test_lengths(void **state)
 		     {EC_REC_PROCESS, sizeof(struct ec_rec_process)},
 		     {EC_REC_TARGET, sizeof(struct ec_rec_target)},
 		     {EC_REC_NOTE, sizeof(struct ec_rec_note)},
-		     {EC_REC_CLOCK, sizeof(struct ec_rec_clock)}};
+		     {EC_REC_CLOCK, sizeof(struct ec_rec_clock)},
+		     {EC_REC_WHO, sizeof(struct ec_rec_who)}};
 	struct guard g = guard_new(EC_REC_MAX);
 	uint8_t buf[EC_REC_MAX];
 
@@ -167,12 +169,14 @@ static void test_lengths(void **state)
 			((struct ec_rec_target *)buf)->state = EC_TARGET_REFUSED;
 		if (kinds[i].kind == EC_REC_CONN)
 			((struct ec_rec_conn *)buf)->state = EC_CONN_END;
+		if (kinds[i].kind == EC_REC_WHO)
+			((struct ec_rec_who *)buf)->verdict = EC_VERDICT_DROP;
 		memcpy(buf, &h, sizeof(h));
 		for (uint32_t n = 0; n < kinds[i].size; n++)
 			assert_int_equal(decode(guard_put(&g, buf, n), n, &s), -EBADMSG);
 		assert_int_equal(decode(guard_put(&g, buf, h.size), h.size, &s), 0);
 		assert_int_equal(s.chunks + s.conns + s.processes + s.targets + s.notes +
-					 s.clocks,
+					 s.clocks + s.whos,
 				 1);
 		/* shorter and longer than the kind is */
 		for (int d = -8; d <= 8; d += 16) {
@@ -192,6 +196,15 @@ static void test_enums(void **state)
 				  .state = EC_TARGET_PROBED};
 	struct seen s;
 
+	struct ec_rec_who w = {.h = head(EC_REC_WHO, sizeof(w))};
+
+	assert_int_equal(decode(&w, sizeof(w), &s), -EBADMSG);
+	w.verdict = EC_VERDICT_UNKNOWN + 1;
+	assert_int_equal(decode(&w, sizeof(w), &s), -EBADMSG);
+	w.verdict = EC_VERDICT_UNKNOWN;
+	assert_int_equal(decode(&w, sizeof(w), &s), 0);
+	memset(w.container, 'a', sizeof(w.container)); /* without its end */
+	assert_int_equal(decode(&w, sizeof(w), &s), -EBADMSG);
 	assert_int_equal(decode(&c, sizeof(c), &s), 0);
 	c.state = 0;
 	assert_int_equal(decode(&c, sizeof(c), &s), -EBADMSG);

@@ -45,6 +45,7 @@ static const struct helper {
 	{16, "get_current_comm", "4.2", "ffeedafbf023"},
 	{25, "perf_event_output", "4.4", "a43eec304259"},
 	{35, "get_current_task", "4.8", "606274c5abd8"},
+	{37, "current_task_under_cgroup", "4.9", "60d20f9195b2"},
 	{80, "get_current_cgroup_id", "4.18", "bf6fa2c893c5"},
 };
 

@@ -217,6 +217,7 @@ static void test_stats(void **state)
 	a.lost[EC_LOSS_RING].bytes = 6;
 	a.lost[EC_LOSS_RING].records = 7;
 	a.lost[EC_LOSS_UNSEEN].bytes = 8;
+	a.lost[EC_LOSS_WHO].bytes = 9;
 	it.stats.account = &a;
 	it.stats.final = true;
 	give(&it);
@@ -224,9 +225,11 @@ static void test_stats(void **state)
 	assert_non_null(strstr(out, "\"kind\":\"stats\"," TIME
 				    ",\"final\":true,\"records\":1,\"bytes\":2,"
 				    "\"messages\":3,\"cut\":4,\"filtered\":5,"
-				    "\"lost_bytes\":14,\"lost_records\":7,\"lost\":{"
+				    "\"lost_bytes\":23,\"lost_records\":7,\"lost\":{"
 				    "\"ring\":{\"bytes\":6,\"records\":7},\"fault\":{"));
-	assert_non_null(strstr(out, "\"unseen\":{\"bytes\":8,\"records\":0}}}\n"));
+	assert_non_null(strstr(
+		out,
+		"\"unseen\":{\"bytes\":8,\"records\":0},\"who\":{\"bytes\":9,\"records\":0}}}\n"));
 	assert_null(strstr(out, "none"));
 }
 

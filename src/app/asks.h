@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* In the attacher: what the programs ask for, and what is told of connections. */
+#ifndef EC_APP_ASKS_H
+#define EC_APP_ASKS_H
+
+#include "app/targets.h"
+#include "app/who.h"
+
+struct ec_asks {
+	struct ec_session *session;
+	struct ec_targets *targets;
+	struct ec_finder *finder;
+	/* A record for the worker. */
+	void (*record)(void *ctx, const void *rec, uint32_t n);
+	void *ctx;
+};
+
+/* Answers all that there are; is the look-up of addresses wanted? */
+bool ec_asks_take(struct ec_asks *a);
+/* Tells the worker where every connection stands: the end. */
+void ec_asks_end(struct ec_asks *a);
+
+#endif

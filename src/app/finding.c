@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Files to probe: those of the command line, of processes, of the search path; now and
+ * as they come. */
+#include "app/targets_impl.h"
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+
+#define OTHERS_NS EC_NSEC /* between looks for new CPUs and lost events */
+
+static bool excluded(const struct ec_targets *t, const struct ec_candidate *c)
+{
+	const struct ec_opt_strs *l = &t->o.options->not_exes;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct stat st;
+
+		if (!strcmp(l->v[i], c->path) ||
+		    (!stat(l->v[i], &st) && st.st_dev == c->dev && st.st_ino == c->ino))
+			return true;
+	}
+	return false;
+}
+
+static int on_candidate(void *ctx, struct ec_candidate *c)
+{
+	struct ec_targets *t = ctx;
+	const char *base = strrchr(c->path, '/');
+	struct ec_tfile *f;
+
+	if (c->module != t->o.options->module || ec_probed_has(t->probed, c->dev, c->ino))
+		return 0;
+	if (excluded(t, c)) {
+		ec_debug("%s: not probed: excluded", c->path);
+		return 0;
+	}
+	f = ec_targets_file_add(t, EC_TAKE_FD(c->fd), c->path, c->dev, c->ino);
+	if (!f)
+		return -ENOMEM;
+	f->pid = c->pid;
+	f->by_name = c->module->wants && c->module->wants(base ? base + 1 : c->path);
+	ec_targets_pump(t);
+	return 0;
+}
+
+static void on_watch(void *ctx, uint32_t events)
+{
+	struct ec_targets *t = ctx;
+
+	ec_watch_read(t->watch);
+}
+
+static void on_places(void *ctx, uint32_t events)
+{
+	struct ec_targets *t = ctx;
+
+	ec_places_read(t->places);
+}
+
+static void file_named(struct ec_targets *t, int fd, const char *path,
+		       const struct stat *st, bool named)
+{
+	struct ec_tfile *f;
+
+	ec_scan_add(t->scan, st->st_dev, st->st_ino);
+	f = ec_targets_file_add(t, fd, path, st->st_dev, st->st_ino);
+	if (f)
+		f->named = named;
+	ec_targets_pump(t);
+}
+
+/* --libssl PATH. 0 or an exit code */
+static int add_named(struct ec_targets *t, const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return ec_fail(EC_FAIL_TARGET_MISSING, path, strerror(errno));
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		bool dir = S_ISDIR(st.st_mode);
+
+		close(fd);
+		return ec_fail(dir ? EC_FAIL_TARGET_DIR : EC_FAIL_TARGET_NOT_ELF, path,
+			       NULL);
+	}
+	file_named(t, fd, path, &st, true);
+	return 0;
+}
+
+/* The command's own file may hold the library (static programs). */
+static void add_command(struct ec_targets *t)
+{
+	const char *name = t->o.options->command[0];
+	_ec_free_ char *dirs = NULL;
+	char path[4096], *save = NULL;
+	const char *env = getenv("PATH");
+	struct stat st;
+	int fd = -1;
+
+	if (strchr(name, '/')) {
+		fd = open(name, O_RDONLY | O_CLOEXEC);
+		snprintf(path, sizeof(path), "%s", name);
+	} else {
+		dirs = strdup(env ? env : "/usr/local/bin:/usr/bin:/bin");
+		for (char *d = dirs ? strtok_r(dirs, ":", &save) : NULL; d && fd < 0;
+		     d = strtok_r(NULL, ":", &save)) {
+			snprintf(path, sizeof(path), "%s/%s", d, name);
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+		}
+	}
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return;
+	}
+	file_named(t, fd, path, &st, false);
+}
+
+/* The descriptors from the `had`th on. */
+static void watch_add(struct ec_targets *t, int had)
+{
+	static int fds[EC_CPUS_MAX];
+	int n = ec_watch_fds(t->watch, fds, EC_ARRAY_SIZE(fds));
+
+	for (int i = had; i < n && i < (int)EC_ARRAY_SIZE(fds); i++)
+		ec_loop_add_fd(t->o.loop, fds[i], EPOLLIN, on_watch, t, NULL);
+}
+
+static void places_start(struct ec_targets *t)
+{
+	int err = ec_places_new(t->scan, on_candidate, t, &t->places);
+
+	if (!err)
+		err = ec_loop_add_fd(t->o.loop, ec_places_fd(t->places), EPOLLIN,
+				     on_places, t, NULL);
+	if (err)
+		ec_debug("folders of libraries are not watched: %s", strerror(-err));
+}
+
+static void watch_start(struct ec_targets *t)
+{
+	int err = ec_watch_new(t->scan, on_candidate, t, &t->watch);
+
+	if (err) {
+		ec_warn("libraries that are loaded later are not noticed: %s",
+			strerror(-err));
+		return;
+	}
+	ec_watch_processes(t->watch, &ec_probed_watch_ops, t->probed);
+	ec_scan_on_use(t->scan, ec_probed_use, t->probed);
+	watch_add(t, 0);
+	places_start(t);
+}
+
+static int scan(struct ec_targets *t)
+{
+	int err;
+
+	t->finding = true;
+	err = ec_scan_processes(t->scan, NULL, 0, on_candidate, t);
+	t->finding = false;
+	return err;
+}
+
+/* CPUs that were switched on, events that were lost: what was missed is looked for. */
+static void others_look(struct ec_targets *t)
+{
+	static int fds[1];
+	int had = ec_watch_fds(t->watch, fds, 0), n = ec_watch_cpus(t->watch);
+	uint64_t lost = ec_watch_lost(t->watch);
+
+	if (n > 0)
+		watch_add(t, had);
+	if (n <= 0 && lost == t->lost)
+		return;
+	ec_debug("%d CPUs more, %llu mapping events lost: looking at all processes", n,
+		 (unsigned long long)(lost - t->lost));
+	t->lost = lost;
+	scan(t);
+}
+
+void ec_targets_tick(struct ec_targets *t, uint64_t now)
+{
+	ec_probed_tick(t->probed, now);
+	if (!t->watch || now - t->others < OTHERS_NS)
+		return;
+	t->others = now;
+	others_look(t);
+}
+
+void ec_targets_twice(struct ec_targets *t, uint32_t first, uint32_t second)
+{
+	ec_probed_twice(t->probed, first, second);
+}
+
+int ec_targets_find(struct ec_targets *t)
+{
+	const struct ec_options *o = t->o.options;
+	int err;
+
+	for (size_t i = 0; i < o->pids.n; i++)
+		t->pids[t->npids++] = o->pids.v[i];
+	if (o->file)
+		return add_named(t, o->file);
+	/* watched first, then scanned: nothing falls between */
+	watch_start(t);
+	if (o->command)
+		add_command(t);
+	err = scan(t);
+	t->finding = true;
+	if (!err)
+		err = ec_scan_search_path(t->scan, on_candidate, t);
+	t->finding = false;
+	if (err < 0)
+		return ec_fail(EC_FAIL_TARGET_NONE, o->module->name, strerror(-err));
+	if (ec_scan_denied(t->scan))
+		ec_info("%u processes may not be looked at (CAP_SYS_PTRACE, or the "
+			"system's policy)",
+			ec_scan_denied(t->scan));
+	return 0;
+}

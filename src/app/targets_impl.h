@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Inside of targets: what targets.c (files → planner → probes) and finding.c share. */
+#ifndef EC_APP_TARGETS_IMPL_H
+#define EC_APP_TARGETS_IMPL_H
+
+#include "app/probed.h"
+#include "app/targets.h"
+#include "privsep/child.h"
+
+/* A file on its way. */
+struct ec_tfile {
+	struct ec_tfile *next;
+	uint32_t id;
+	int fd;
+	unsigned int module;
+	uint64_t dev, ino;
+	uint64_t asked; /* ns; 0: not yet */
+	pid_t pid;	/* that maps it; 0: none */
+	bool named;
+	bool by_name; /* its name says that it is a library of the module */
+	char path[256];
+};
+
+struct ec_targets {
+	struct ec_targets_opts o;
+	struct ec_child planner;
+	struct ec_source *planner_source, *watchdog;
+	struct ec_scan *scan;
+	struct ec_watch *watch;
+	struct ec_places *places;
+	struct ec_probed *probed;
+	struct ec_tfile *first, **last;
+	unsigned int waiting, flying;
+	uint32_t next_id;
+	unsigned int deaths;
+	bool finding; /* more comes at once: nothing is settled */
+	uint64_t others, lost;
+	int failed;
+	pid_t pids[EC_OPT_LIST_MAX];
+	size_t npids;
+	char *body;
+};
+
+/* One file more for the planner; owns fd. NULL: out of memory. Then ec_targets_pump(). */
+struct ec_tfile *ec_targets_file_add(struct ec_targets *t, int fd, const char *path,
+				     uint64_t dev, uint64_t ino);
+/* Asks the planner for what it can take. */
+void ec_targets_pump(struct ec_targets *t);
+
+#endif
