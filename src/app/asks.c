@@ -82,7 +82,9 @@ static void on_asked(void *ctx, const struct ec_ask *q)
 		fd_asked(a, q);
 		break;
 	case EC_ASK_WHO:
-		who_asked(a, q);
+		if (a->nlater == EC_ASKS_LATER)
+			ec_asks_rest(a);
+		a->later[a->nlater++] = *q;
 		break;
 	case EC_ASK_TWICE:
 		ec_targets_twice(a->targets, q->target, q->other);
@@ -95,6 +97,13 @@ static void on_asked(void *ctx, const struct ec_ask *q)
 bool ec_asks_take(struct ec_asks *a)
 {
 	return ec_session_asks(a->session, on_asked, a);
+}
+
+void ec_asks_rest(struct ec_asks *a)
+{
+	for (size_t i = 0; i < a->nlater; i++)
+		who_asked(a, &a->later[i]);
+	a->nlater = 0;
 }
 
 void ec_asks_end(struct ec_asks *a)

@@ -261,19 +261,25 @@ static void on_signal(void *ctx, uint32_t sig)
 	}
 }
 
-static void on_ask(void *ctx, uint32_t events)
+static void lookup_on(struct attacher *a)
 {
-	struct attacher *a = ctx;
 	int err;
 
-	if (!ec_asks_take(&a->asks))
-		return;
 	a->asked = ec_clock_mono();
 	if (ec_session_lookup_on(a->session))
 		return;
 	err = ec_session_lookup(a->session, true);
 	ec_debug("address look-up: %s after %llu us", err ? strerror(-err) : "on",
 		 (unsigned long long)(ec_clock_mono() - a->asked) / 1000);
+}
+
+static void on_ask(void *ctx, uint32_t events)
+{
+	struct attacher *a = ctx;
+
+	if (ec_asks_take(&a->asks))
+		lookup_on(a);
+	ec_asks_rest(&a->asks);
 }
 
 static void on_pid_end(void *ctx, uint32_t events);
@@ -441,7 +447,11 @@ static int start(struct attacher *a)
 		return rc;
 	step(a, "BPF objects");
 	ec_targets_session(a->targets, a->session);
-	a->asks = (struct ec_asks){a->session, a->targets, a->finder, on_record, a};
+	a->asks = (struct ec_asks){.session = a->session,
+				   .targets = a->targets,
+				   .finder = a->finder,
+				   .record = on_record,
+				   .ctx = a};
 	err = ec_worker_spawn(a->o, &a->outputs, a->session,
 			      ec_finder_filters(a->finder) & EC_FILTER_WHO, &a->worker);
 	if (!err)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #define DESCENDANTS_MAX 4096
@@ -43,10 +44,40 @@ static int check_pids(const struct ec_options *o)
 	return 0;
 }
 
+#define PID_NS_INIT 0xEFFFFFFCu /* kernel: PROC_PID_INIT_INO */
+
+bool ec_host_numbers(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) || st.st_ino == PID_NS_INIT;
+}
+
+/* Which option needs the host's process numbers; NULL: none does, or we have them. */
+static const char *numbers_needed(const struct ec_options *o, const struct ec_features *f)
+{
+	if (ec_host_numbers())
+		return NULL;
+	if (o->command)
+		return "-- COMMAND";
+	if (o->follow)
+		return "--follow";
+	/* probes are bound by the kernel, which knows whom we mean */
+	if (o->pids.n && f->uprobe_multi && !f->multi_pid)
+		return "--pid";
+	return o->exes.n	 ? "--exe"
+	       : o->not_exes.n	 ? "--exclude-exe"
+	       : o->containers.n ? "--container"
+	       : o->netnses.n	 ? "--netns"
+	       : o->cgroups.n	 ? "--cgroup_path"
+				 : NULL;
+}
+
 /* A named file is looked at before anything else: its own message is the clearest. */
 int ec_prepare_host(const struct ec_options *o, struct ec_features *f)
 {
 	struct ec_rights rights;
+	const char *option;
 	char detail[200];
 	uint32_t version;
 	int rc = check_pids(o), err;
@@ -72,7 +103,8 @@ int ec_prepare_host(const struct ec_options *o, struct ec_features *f)
 	if (!f->uprobe_multi && f->perf_type < 0)
 		return ec_fail(EC_FAIL_KERNEL_LACKS, "uprobes",
 			       "no uprobe events, or /sys is not mounted");
-	return 0;
+	option = numbers_needed(o, f);
+	return option ? ec_fail(EC_FAIL_PID_NAMESPACE, option, NULL) : 0;
 }
 
 /* Many probes are many descriptors; below 5.11 maps count as locked memory. Refusal is no
@@ -112,7 +144,8 @@ static void config_fill(const struct ec_options *o, const struct ec_finder *find
 	c->truncate = o->truncate;
 	c->ways = ways_of(o);
 	c->filters = ec_finder_filters(finder);
-	if (o->pids.n || o->command)
+	/* in another pid namespace numbers would not match; probes are bound there */
+	if ((o->pids.n && ec_host_numbers()) || o->command)
 		c->filters |= EC_FILTER_PID;
 	if (o->follow || o->command)
 		c->filters |= EC_FILTER_FOLLOW;

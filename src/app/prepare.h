@@ -9,6 +9,8 @@
 
 /* Kernel, rights, named processes. 0, or an exit code after one line on the log. */
 int ec_prepare_host(const struct ec_options *o, struct ec_features *f);
+/* Are the numbers of processes here those that the kernel tells: the host's? */
+bool ec_host_numbers(void);
 /* Loads the BPF objects with the filters of the options. 0 or an exit code. */
 int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 		       struct ec_finder *finder, struct ec_session **out);

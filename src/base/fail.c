@@ -87,6 +87,15 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			"in this mode (confidentiality) BPF programs may read no memory",
 			"boot with lockdown=integrity or without lockdown",
 		},
+	[EC_FAIL_PID_NAMESPACE] =
+		{
+			"pid-namespace",
+			EC_EXIT_HOST,
+			"not in the host's pid namespace",
+			"the kernel tells the host's process numbers, so this option "
+			"would find nobody",
+			"use the host's pid namespace, as in `docker run --pid=host`",
+		},
 	[EC_FAIL_RIGHTS] =
 		{
 			"rights",

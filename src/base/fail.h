@@ -29,6 +29,7 @@ enum ec_fail_id {
 	EC_FAIL_KERNEL_OLD,	 /* "kernel version is too low" */
 	EC_FAIL_KERNEL_LACKS,	 /* "this kernel lacks what capturing needs" */
 	EC_FAIL_LOCKDOWN,	 /* "the kernel is locked down" */
+	EC_FAIL_PID_NAMESPACE,	 /* "not in the host's pid namespace" */
 	EC_FAIL_RIGHTS,		 /* "Operation not permitted" + missing capability */
 	EC_FAIL_BPF_LOAD,	 /* "failed to load BPF program" */
 	EC_FAIL_ATTACH,		 /* "cannot attach" */

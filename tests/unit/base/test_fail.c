@@ -50,6 +50,7 @@ static const struct {
 	{EC_FAIL_KERNEL_OLD, EC_EXIT_HOST, "kernel version is too low"},
 	{EC_FAIL_KERNEL_LACKS, EC_EXIT_HOST, "this kernel lacks what capturing needs"},
 	{EC_FAIL_LOCKDOWN, EC_EXIT_HOST, "the kernel is locked down"},
+	{EC_FAIL_PID_NAMESPACE, EC_EXIT_HOST, "not in the host's pid namespace"},
 	{EC_FAIL_RIGHTS, EC_EXIT_HOST, "Operation not permitted"},
 	{EC_FAIL_BPF_LOAD, EC_EXIT_HOST, "failed to load BPF program"},
 	{EC_FAIL_ATTACH, EC_EXIT_HOST, "cannot attach"},
