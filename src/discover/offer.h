@@ -41,5 +41,8 @@ int ec_offer_name(struct ec_scan *s, int dir, const char *dir_path, const char *
  */
 int ec_offer_mapping(struct ec_scan *s, pid_t pid, const struct ec_mapping *m,
 		     ec_candidate_fn *fn, void *ctx);
+/* ec_places_new() by another file than /etc/ld.so.conf. */
+int ec_places_new_of(struct ec_scan *s, const char *conf, ec_candidate_fn *fn, void *ctx,
+		     struct ec_places **out);
 
 #endif

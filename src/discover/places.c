@@ -27,8 +27,8 @@ struct ec_places {
 	int wd[EC_LIBPATH_MAX];
 };
 
-int ec_places_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx,
-		  struct ec_places **out)
+int ec_places_new_of(struct ec_scan *s, const char *conf, ec_candidate_fn *fn, void *ctx,
+		     struct ec_places **out)
 {
 	struct ec_places *p = calloc(1, sizeof(*p));
 	int err;
@@ -39,7 +39,7 @@ int ec_places_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx,
 	p->fn = fn;
 	p->ctx = ctx;
 	p->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	err = p->fd < 0 ? -errno : ec_libpath_read(&p->path, "/etc/ld.so.conf");
+	err = p->fd < 0 ? -errno : ec_libpath_read(&p->path, conf);
 	if (err) {
 		ec_places_free(p);
 		return err;
@@ -48,6 +48,12 @@ int ec_places_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx,
 		p->wd[i] = inotify_add_watch(p->fd, p->path.dirs[i].path, EVENTS);
 	*out = p;
 	return 0;
+}
+
+int ec_places_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx,
+		  struct ec_places **out)
+{
+	return ec_places_new_of(s, "/etc/ld.so.conf", fn, ctx, out);
 }
 
 void ec_places_free(struct ec_places *p)
