@@ -70,20 +70,39 @@ int ec_places_fd(const struct ec_places *p)
 	return p->fd;
 }
 
-static int see_name(struct ec_places *p, int wd, const char *name)
+/*
+ * What a package manager writes and moves to its name later, "libssl.so.3.dpkg-new" or
+ * "libssl.so.3;5f3a": taken now, its name would be gone soon, and its target with it.
+ */
+static bool is_temporary(const char *name)
 {
-	uint64_t modules = ec_offer_searched(name);
+	const char *rest = strstr(name, ".so");
+	size_t letters;
 
+	if (!rest)
+		return false;
+	rest += strlen(".so");
+	rest += strspn(rest, ".0123456789");
+	letters = strspn(rest, "abcdefghijklmnopqrstuvwxyz"); /* "1.0.2k" */
+	return letters > 2 || rest[letters];
+}
+
+static int see_name(struct ec_places *p, const struct inotify_event *e)
+{
+	uint64_t modules = ec_offer_searched(e->name);
+
+	if (e->mask & IN_CLOSE_WRITE && is_temporary(e->name))
+		return 0;
 	for (unsigned int i = 0; modules && i < p->path.n; i++) {
 		const char *path = p->path.dirs[i].path;
 		_ec_close_ int dir = -1;
 
-		if (p->wd[i] != wd)
+		if (p->wd[i] != e->wd)
 			continue;
 		dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		return dir < 0 ? 0
-			       : ec_offer_name(p->scan, dir, path, name, modules, p->fn,
-					       p->ctx);
+			       : ec_offer_name(p->scan, dir, path, e->name, modules,
+					       p->fn, p->ctx);
 	}
 	return 0;
 }
@@ -94,14 +113,17 @@ int ec_places_read(struct ec_places *p)
 	ssize_t n = read(p->fd, buf, sizeof(buf));
 	int ret = 0;
 
-	for (ssize_t at = 0; at < n && !ret;) {
+	/* to the end whatever fn says: the kernel does not tell it again */
+	for (ssize_t at = 0; at < n;) {
 		const struct inotify_event *e = (const void *)(buf + at);
+		int one = 0;
 
 		at += (ssize_t)(sizeof(*e) + e->len);
 		if (e->mask & IN_Q_OVERFLOW)
-			ret = ec_scan_search_path(p->scan, p->fn, p->ctx);
+			one = ec_scan_search_path(p->scan, p->fn, p->ctx);
 		else if (e->len)
-			ret = see_name(p, e->wd, e->name);
+			one = see_name(p, e);
+		ret = ret ?: one;
 	}
 	return ret;
 }

@@ -72,6 +72,7 @@ int ec_places_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx,
 		  struct ec_places **out);
 void ec_places_free(struct ec_places *p);
 int ec_places_fd(const struct ec_places *p);
-int ec_places_read(struct ec_places *p); /* fn's value */
+/* All that there is to tell; the first value of fn that is not 0. */
+int ec_places_read(struct ec_places *p);
 
 #endif
