@@ -146,6 +146,112 @@ static void missing_process(void **state)
 	fake_unmap(a);
 }
 
+/* --- who uses what is known ---------------------------------------------------- */
+
+static struct uses {
+	unsigned int n;
+	uint64_t ino[16];
+	pid_t pid[16];
+	const struct fake_seen *seen; /* handed on before it is told */
+	unsigned int handed_on[16];
+} uses;
+
+static void on_use(void *ctx, uint64_t dev, uint64_t ino, pid_t pid)
+{
+	assert_ptr_equal(ctx, &uses);
+	assert_true(dev != 0);
+	if (uses.n < EC_ARRAY_SIZE(uses.ino)) {
+		uses.ino[uses.n] = ino;
+		uses.pid[uses.n] = pid;
+		uses.handed_on[uses.n] = uses.seen ? uses.seen->n : 0;
+	}
+	uses.n++;
+}
+
+static uint64_t ino_of(const char *name)
+{
+	char path[256];
+	struct stat st;
+
+	fake_path(path, sizeof(path), name);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+static void uses_are_told(void **state)
+{
+	struct fake_seen seen = {0};
+	void *a = fake_map("libec_a.so.1"), *other = fake_map("libother.so.1");
+
+	memset(&uses, 0, sizeof(uses));
+	uses.seen = &seen;
+	ec_scan_on_use(scan, on_use, &uses);
+	/* first handed on, then told */
+	assert_int_equal(scan_me(&seen), 0);
+	assert_int_equal(uses.n, 1);
+	assert_int_equal(uses.handed_on[0], 1);
+	assert_true(uses.ino[0] == ino_of("libec_a.so.1"));
+	assert_int_equal(uses.pid[0], getpid());
+	/* known: told, not handed on */
+	assert_int_equal(scan_me(&seen), 0);
+	assert_int_equal(uses.n, 2);
+	assert_int_equal(seen.n, 1);
+	assert_true(uses.ino[1] == uses.ino[0]);
+	/* who is not interested any more */
+	ec_scan_on_use(scan, NULL, NULL);
+	assert_int_equal(scan_me(&seen), 0);
+	assert_int_equal(uses.n, 2);
+	fake_unmap(a), fake_unmap(other);
+}
+
+/* A file of the search path, which no process maps. */
+static void no_use_without_a_process(void **state)
+{
+	struct fake_seen seen = {0};
+
+	memset(&uses, 0, sizeof(uses));
+	ec_scan_on_use(scan, on_use, &uses);
+	assert_int_equal(ec_scan_search_path(scan, fake_see, &seen), 0);
+	assert_true(seen.n >= 1);
+	assert_int_equal(uses.n, 0);
+}
+
+static void uses_of_added_files(void **state)
+{
+	struct fake_seen seen = {0};
+	void *a = fake_map("libec_a.so.1");
+	char path[256];
+	struct stat st;
+
+	memset(&uses, 0, sizeof(uses));
+	fake_path(path, sizeof(path), "libec_a.so.1");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(ec_scan_add(scan, st.st_dev, st.st_ino), 0);
+	ec_scan_on_use(scan, on_use, &uses);
+	assert_int_equal(scan_me(&seen), 0);
+	assert_int_equal(seen.n, 0);
+	assert_int_equal(uses.n, 1);
+	assert_int_equal(uses.pid[0], getpid());
+	fake_unmap(a);
+}
+
+static void forgotten_is_handed_on_again(void **state)
+{
+	struct fake_seen seen = {0};
+	void *a = fake_map("libec_a.so.1"), *b = fake_map("libec_b.so.1");
+
+	assert_int_equal(scan_me(&seen), 0);
+	assert_int_equal(seen.n, 2);
+	ec_scan_forget(scan, seen.v[0].dev, seen.v[0].ino);
+	ec_scan_forget(scan, seen.v[0].dev, seen.v[0].ino + 100000); /* never seen */
+	assert_int_equal(scan_me(&seen), 0);
+	assert_int_equal(seen.n, 3);
+	assert_string_equal(seen.v[2].path, seen.v[0].path);
+	assert_int_equal(scan_me(&seen), 0);
+	assert_int_equal(seen.n, 3);
+	fake_unmap(a), fake_unmap(b);
+}
+
 /* The same name and another file: after an upgrade, both versions are in use. */
 static void replaced_library(void **state)
 {
@@ -275,6 +381,10 @@ int main(void)
 		ONE(added_files_are_known),
 		ONE(callback_ends_it),
 		ONE(missing_process),
+		ONE(uses_are_told),
+		ONE(no_use_without_a_process),
+		ONE(uses_of_added_files),
+		ONE(forgotten_is_handed_on_again),
 		ONE(replaced_library),
 		ONE(number_used_again),
 		ONE(same_inode_number),

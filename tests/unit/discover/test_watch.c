@@ -4,55 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "discover/scan.h"
-#include "unit/discover/fake.h"
-#include "unit/need_root.h"
+#include "unit/discover/watching.h"
 #include <errno.h>
-#include <poll.h>
 #include <sys/wait.h>
-
-#define FDS	4096
-#define WAIT_MS 10000 /* for what comes in microseconds */
-
-static struct ec_scan *scan;
-static struct ec_watch *watch;
-static struct fake_seen seen;
-
-static int setup(void **state)
-{
-	int err;
-
-	memset(&seen, 0, sizeof(seen));
-	watch = NULL;
-	if (fake_dir_make() || ec_scan_new(&scan))
-		return -1;
-	if (geteuid() != 0)
-		return 0;
-	err = ec_watch_new(scan, fake_see, &seen, &watch);
-	return err ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-	ec_watch_free(watch);
-	ec_scan_free(scan);
-	fake_dir_remove();
-	return 0;
-}
-
-/* As the event loop does it. */
-static void wait_and_read(void)
-{
-	static int fds[FDS];
-	static struct pollfd p[FDS];
-	int n = ec_watch_fds(watch, fds, FDS);
-
-	assert_true(n > 0 && n <= FDS);
-	for (int i = 0; i < n; i++)
-		p[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-	assert_true(poll(p, (nfds_t)n, WAIT_MS) > 0);
-	assert_int_equal(ec_watch_read(watch), 0);
-}
 
 static void new_mapping_is_seen(void **state)
 {
@@ -248,6 +202,17 @@ static void callback_ends_it(void **state)
 	fake_unmap(a), fake_unmap(b);
 }
 
+static void cpus_that_came(void **state)
+{
+	int fds[FDS], n;
+
+	need_root();
+	n = ec_watch_fds(watch, fds, FDS);
+	/* none came: nothing is opened twice */
+	assert_int_equal(ec_watch_cpus(watch), 0);
+	assert_int_equal(ec_watch_fds(watch, fds, FDS), n);
+}
+
 static void descriptors_are_closed(void **state)
 {
 	struct ec_watch *w;
@@ -296,6 +261,7 @@ int main(void)
 		ONE(ring_goes_round),
 		ONE(loss_is_counted),
 		ONE(callback_ends_it),
+		ONE(cpus_that_came),
 		ONE(descriptors_are_closed),
 		ONE(refused),
 		// clang-format on
