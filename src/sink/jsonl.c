@@ -43,8 +43,7 @@ static void put_end(struct ec_json *j, const struct ec_addrs *a, bool remote,
 	ec_json_u64(j, port_key, remote ? a->rport : a->lport);
 }
 
-/* What all kinds have. Numbers of 64 bits that are names go as strings of hex: many
- * readers keep numbers as doubles (RFC 8259 section 6). */
+/* Of its container, and its number in there if that is another one. */
 static void put_who(struct ec_json *j, const struct ec_item *it)
 {
 	const struct ec_who *w = it->who;
@@ -61,6 +60,8 @@ static void put_who(struct ec_json *j, const struct ec_item *it)
 	ec_json_end_object(j);
 }
 
+/* What all kinds have. Numbers of 64 bits that are names go as strings of hex: many
+ * readers keep numbers as doubles (RFC 8259 section 6). */
 static void put_common(struct ec_sink *s, struct ec_json *j, const struct ec_item *it)
 {
 	static const char hex[] = "0123456789abcdef";

@@ -86,6 +86,7 @@ struct conn {
 	const char *comm;
 	struct ec_addrs addrs;
 	bool pending;
+	bool unknown; /* its process is being asked about */
 	uint64_t pos[EC_DIR__N];
 	uint64_t call[EC_DIR__N];
 	uint8_t lost[EC_DIR__N];
@@ -153,6 +154,8 @@ static void piece(struct conn *c, enum ec_dir dir, uint64_t pos, uint64_t off,
 		r.flags |= EC_CHUNK_PENDING;
 	else
 		r.addrs = c->addrs;
+	if (c->unknown)
+		r.flags |= EC_CHUNK_WHO;
 	put_record(&r, sizeof(r), (const uint8_t *)data + off, n);
 	c->lost[dir] = EC_LOSS_NONE;
 	note.records++;
@@ -212,6 +215,27 @@ static void state(struct conn *c, enum ec_conn_state what)
 	if (!c->pending)
 		r.addrs = c->addrs;
 	put_record(&r, sizeof(r), NULL, 0);
+	now += MS;
+}
+
+/* What was found out about the connection's process. */
+static void found(struct conn *c, const char *runtime, const char *container,
+		  uint32_t ns_pid)
+{
+	struct ec_rec_who r = {
+		.verdict = EC_VERDICT_PASS,
+		.ppid = 1,
+		.ns_pid = ns_pid,
+		.netns = 4026531840,
+		.exe = "/usr/bin/curl",
+	};
+
+	who(&r.h, c);
+	fill(&r.h, EC_REC_WHO, sizeof(r));
+	snprintf(r.runtime, sizeof(r.runtime), "%s", runtime);
+	snprintf(r.container, sizeof(r.container), "%s", container);
+	put_record(&r, sizeof(r), NULL, 0);
+	c->unknown = false;
 	now += MS;
 }
 
@@ -430,6 +454,35 @@ static void case_hostile(void)
 	say(&c, EC_DIR_SENT, "goes on\n");
 }
 
+/* Of a process in a container, of one in a pid namespace only, of one never told about;
+ * and one whose name of the container and its runtime do harm. */
+static void case_who(void)
+{
+	struct conn in = curl(0x1013), ns = curl(0x1014), never = curl(0x1015);
+	struct conn odd = curl(0x1016);
+
+	in.unknown = ns.unknown = never.unknown = odd.unknown = true;
+	ns.pid = 4300;
+	never.pid = 4400;
+	odd.pid = 4500;
+	state(&in, EC_CONN_OPEN);
+	say(&in, EC_DIR_SENT, "held until its process is known\n");
+	say(&ns, EC_DIR_SENT, "held, not for the other one's answer\n");
+	say(&in, EC_DIR_RECV, "held too\n");
+	found(&in, "docker",
+	      "4f0e9c2b7a1d4f0e9c2b7a1d4f0e9c2b7a1d4f0e9c2b7a1d4f0e9c2b7a1d4f0e", 17);
+	say(&in, EC_DIR_SENT, "not held any more\n");
+	found(&ns, "", "", 2);
+	say(&never, EC_DIR_SENT, "held until the time is over\n");
+	lose(&in, EC_DIR_RECV, EC_LOSS_RING, 100);
+	call_ends(&in, EC_DIR_RECV, 100);
+	state(&in, EC_CONN_CLOSED);
+	now += 300 * MS;
+	say(&never, EC_DIR_SENT, "never told about\n");
+	found(&odd, "\x1b[31m", "a\n\xc2\x9b \"b\"\xff", odd.pid);
+	say(&odd, EC_DIR_SENT, "odd\n");
+}
+
 static const struct {
 	const char *name;
 	void (*make)(void);
@@ -440,6 +493,7 @@ static const struct {
 	{"loss_end", case_loss_end}, {"cut", case_cut},
 	{"pending", case_pending},   {"long", case_long},
 	{"reuse", case_reuse},	     {"hostile", case_hostile},
+	{"who", case_who},
 };
 
 int main(int argc, char **argv)

@@ -72,6 +72,12 @@ class Schema:
     def rule_maximum(self, n, v, at, _):
         self.want(v <= n, at, f"is above {n}")
 
+    def rule_minLength(self, n, v, at, _):
+        self.want(len(v) >= n, at, f"is shorter than {n}")
+
+    def rule_maxLength(self, n, v, at, _):
+        self.want(len(v) <= n, at, f"is longer than {n}")
+
     def rule_minItems(self, n, v, at, _):
         self.want(len(v) >= n, at, f"has less than {n}")
 

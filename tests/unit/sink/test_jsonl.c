@@ -58,6 +58,42 @@ static void test_data(void **state)
 				       "\"text\":\"\"" NOTHING_LOST);
 }
 
+/* Only what says something: another number in there, and a container. */
+static void test_container(void **state)
+{
+	struct ec_who who = {.runtime = "podman", .container = "", .exe = "/bin/x"};
+	struct ec_seg seg = run_of("x", 1);
+	struct ec_item it = message(&seg, 1);
+
+	it.who = &who;
+	who.ns_pid = it.pid;
+	give(&it);
+	assert_non_null(strstr(written(), DATA SENT));
+	who.ns_pid = 0; /* not known */
+	give(&it);
+	assert_non_null(strstr(written(), DATA SENT));
+	who.ns_pid = 3;
+	give(&it);
+	assert_non_null(strstr(written(), "\"uid\":12,\"ns_pid\":3,\"conn\":\"fedcba98"));
+	who.container = "a \"quoted\" one\xff";
+	give(&it);
+	assert_non_null(strstr(written(), "\"uid\":12,\"ns_pid\":3,\"container\":{"
+					  "\"id\":\"a \\\"quoted\\\" one\xef\xbf\xbd\","
+					  "\"runtime\":\"podman\"},\"conn\":\"fedcba98"));
+	/* of connections and losses, too; of nobody in particular: no */
+	who.container = "c";
+	it = item(EC_ITEM_CONN, EC_DIR_NONE);
+	it.who = &who;
+	it.conn.state = EC_CONN_OPEN;
+	give(&it);
+	assert_non_null(strstr(written(), "\"container\":{\"id\":\"c\","));
+	it.kind = EC_ITEM_LOSS;
+	it.loss.cause = EC_LOSS_RING;
+	it.pid = 0;
+	give(&it);
+	assert_null(strstr(written(), "container"));
+}
+
 static void test_ip6(void **state)
 {
 	struct ec_addrs a = {.family = AF_INET6, .lport = 1, .rport = 2};
@@ -242,9 +278,9 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, open_sink, shut)
 	const struct CMUnitTest tests[] = {
-		CASE(test_data),  CASE(test_ip6),   CASE(test_gaps),   CASE(test_part),
-		CASE(test_large), CASE(test_conn),  CASE(test_target), CASE(test_loss),
-		CASE(test_stats), CASE(test_kinds),
+		CASE(test_data),  CASE(test_ip6),   CASE(test_gaps),	  CASE(test_part),
+		CASE(test_large), CASE(test_conn),  CASE(test_target),	  CASE(test_loss),
+		CASE(test_stats), CASE(test_kinds), CASE(test_container),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

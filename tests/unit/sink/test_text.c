@@ -81,6 +81,50 @@ static void test_head(void **state)
 		"received 6 bytes\nhello\n");
 }
 
+/* The id as container tools show it, between who and where. */
+static void test_container(void **state)
+{
+	struct ec_who who = {.runtime = "docker", .container = "", .exe = "/bin/x"};
+	struct ec_seg seg = run_of("x", 1);
+	struct ec_item it = message(&seg, 1);
+
+	it.who = &who;
+	who.ns_pid = 1;
+	give(&it); /* known, and in none */
+	assert_string_equal(written(), HEAD "1 bytes\nx\n");
+	who.container =
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	give(&it);
+	assert_string_equal(written(),
+			    "\n2026-01-02T03:04:05.123456+00:00 PID:10, Comm:curl, "
+			    "TID:11, Container:0123456789ab (docker, PID 1), "
+			    "Src:192.0.2.10:51000, Dest:198.51.100.20:443, "
+			    "sent 1 bytes\nx\n");
+	/* a name; no number in there; no addresses */
+	who.container = "web";
+	who.runtime = "lxc";
+	who.ns_pid = 0;
+	it.addrs = NULL;
+	give(&it);
+	assert_string_equal(written(), "\n2026-01-02T03:04:05.123456+00:00 PID:10, "
+				       "Comm:curl, TID:11, Container:web (lxc), "
+				       "sent 1 bytes\nx\n");
+	/* who made the cgroup chose the name; recordings are anybody's */
+	who.container = "a\x1b[2J\n\xff";
+	who.runtime = "\xc2\x9b";
+	give(&it);
+	assert_non_null(
+		strstr(written(), ", Container:a\\x1b[2J\\x0a\\xff (\\u009b), sent"));
+	/* losses have the same head */
+	who.container = "web";
+	who.runtime = "lxc";
+	it.kind = EC_ITEM_LOSS;
+	it.loss.cause = EC_LOSS_RING;
+	it.loss.bytes = 2;
+	give(&it);
+	assert_non_null(strstr(written(), "TID:11, Container:web (lxc), sent "));
+}
+
 static void test_newline(void **state)
 {
 	is_body("", "");
@@ -314,14 +358,14 @@ int main(void)
 {
 #define CASE(f, open) cmocka_unit_test_setup_teardown(f, open, shut)
 	const struct CMUnitTest tests[] = {
-		CASE(test_head, open_plain),	CASE(test_newline, open_plain),
-		CASE(test_escapes, open_plain), CASE(test_binary, open_plain),
-		CASE(test_prefix, open_plain),	CASE(test_gaps, open_plain),
-		CASE(test_torn, open_plain),	CASE(test_gap_in_binary, open_plain),
-		CASE(test_cut, open_plain),	CASE(test_part, open_plain),
-		CASE(test_loss, open_plain),	CASE(test_kinds, open_plain),
-		CASE(test_hex, open_hex),	CASE(test_color, open_color),
-		CASE(test_large, open_plain),
+		CASE(test_head, open_plain),	      CASE(test_newline, open_plain),
+		CASE(test_container, open_plain),     CASE(test_escapes, open_plain),
+		CASE(test_binary, open_plain),	      CASE(test_prefix, open_plain),
+		CASE(test_gaps, open_plain),	      CASE(test_torn, open_plain),
+		CASE(test_gap_in_binary, open_plain), CASE(test_cut, open_plain),
+		CASE(test_part, open_plain),	      CASE(test_loss, open_plain),
+		CASE(test_kinds, open_plain),	      CASE(test_hex, open_hex),
+		CASE(test_color, open_color),	      CASE(test_large, open_plain),
 	};
 
 	setenv("TZ", "UTC", 1);
