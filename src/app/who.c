@@ -257,7 +257,8 @@ void ec_finder_look(const struct ec_finder *f, const struct ec_ask *q,
 	judge(&v, o->not_exes.n, alive, !exe_in(&o->not_exes, pid, exe));
 	container_look(q, &c, &in);
 	judge(&v, o->containers.n, in, container_in(&o->containers, &c));
-	judge(&v, o->netnses.n, !ec_ns_id(pid, "net", &netns), netns_in(f, netns));
+	in = !ec_ns_id(pid, "net", &netns);
+	judge(&v, o->netnses.n, in, netns_in(f, netns));
 	out->netns = netns;
 	alive = ec_proc_exists(pid);
 	judge(&v, o->cgroups.n && f->cgroups_ours, alive, cgroup_in(&o->cgroups, pid));
