@@ -354,5 +354,6 @@ void ec_sconn_drop(struct ec_streams *s, struct ec_sconn *c)
 	}
 	recount(s, c);
 	link_del(&c->waiting);
+	free(c->closing);
 	free(c);
 }

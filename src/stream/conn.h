@@ -29,6 +29,8 @@ struct ec_sconn {
 	struct ec_sdir dir[EC_DIR__N];
 	/* Calls held until the addresses are known, in order of time. */
 	struct ec_call *held;
+	/* It is closed, which is told when its process is known. Owned; NULL: open. */
+	struct ec_rec_conn *closing;
 	size_t held_bytes, held_cost, cost;
 	uint64_t hold_since;
 	uint64_t opened;    /* record time of the open record */

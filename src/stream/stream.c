@@ -12,6 +12,9 @@
 #define HOLD_NS	   200000000ull
 #define HOLD_BYTES (256u << 10)
 
+static int close_now(struct ec_streams *s, struct ec_sconn *c,
+		     const struct ec_rec_conn *r);
+
 /*
  * The connection has not been used for longer than any other, so it is over and its end
  * was not seen, or the table is too small. The kernel side keeps fewer at a time than we
@@ -19,7 +22,11 @@
  */
 static void evict(void *ctx, const void *key, void *value)
 {
-	ec_sconn_drop(ctx, value);
+	struct ec_sconn *c = value;
+
+	if (c->closing)
+		close_now(ctx, c, c->closing);
+	ec_sconn_drop(ctx, c);
 }
 
 int ec_streams_new(const struct ec_stream_opts *o, struct ec_streams **out)
@@ -211,7 +218,8 @@ int ec_streams_chunk(struct ec_streams *s, const struct ec_rec_chunk *r,
 	return s->err ?: rc;
 }
 
-static int closed(struct ec_streams *s, struct ec_sconn *c, const struct ec_rec_conn *r)
+static int close_now(struct ec_streams *s, struct ec_sconn *c,
+		     const struct ec_rec_conn *r)
 {
 	struct ec_sdir *d;
 	int rc = 0, bad;
@@ -228,8 +236,39 @@ static int closed(struct ec_streams *s, struct ec_sconn *c, const struct ec_rec_
 				      cause_of(r->lost[i]));
 	}
 	ec_sconn_state(s, c, r);
+	return rc;
+}
+
+/* Of a connection whose end had to wait, if it need not any more: it is gone then. */
+static bool closed(struct ec_streams *s, struct ec_sconn *c, int *rc)
+{
+	if (!c->closing || !c->settled)
+		return false;
+	*rc = close_now(s, c, c->closing);
 	ec_map_del(s->conns, &c->id);
 	ec_sconn_drop(s, c);
+	return true;
+}
+
+/*
+ * A process that is new may say all that it has to say and close within the time that it
+ * takes to find out what it is.
+ */
+static int closes(struct ec_streams *s, struct ec_sconn *c, const struct ec_rec_conn *r)
+{
+	int rc = 0;
+
+	c->closing = c->closing ?: malloc(sizeof(*r));
+	if (!c->closing)
+		return -ENOMEM;
+	*c->closing = *r;
+	c->addrs_ready = true; /* or never */
+	if (c->who_ready)
+		ec_sconn_settle(s, c);
+	else
+		ec_sconn_wait(s, c, r->h.time);
+	if (!closed(s, c, &rc))
+		ec_sconn_count(s, c);
 	return rc;
 }
 
@@ -259,7 +298,7 @@ int ec_streams_conn(struct ec_streams *s, const struct ec_rec_conn *r)
 	if (c->waiting.next || (c->addrs_ready && c->who_ready))
 		ec_sconn_wait(s, c, r->h.time);
 	if (r->state == EC_CONN_CLOSED || r->state == EC_CONN_END)
-		rc = closed(s, c, r);
+		rc = closes(s, c, r);
 	else
 		ec_sconn_count(s, c);
 	return s->err ?: rc;
@@ -268,6 +307,7 @@ int ec_streams_conn(struct ec_streams *s, const struct ec_rec_conn *r)
 int ec_streams_who(struct ec_streams *s, uint64_t process, uint64_t mono)
 {
 	struct ec_link *l, *next;
+	int rc = 0;
 
 	s->err = 0;
 	for (l = s->waiting.next; l != &s->waiting; l = next) {
@@ -278,15 +318,16 @@ int ec_streams_who(struct ec_streams *s, uint64_t process, uint64_t mono)
 			continue;
 		c->who_ready = true;
 		ec_sconn_wait(s, c, mono);
-		if (c->settled)
+		if (c->settled && !closed(s, c, &rc))
 			ec_sconn_count(s, c);
 	}
-	return s->err;
+	return s->err ?: rc;
 }
 
 int ec_streams_tick(struct ec_streams *s, uint64_t mono)
 {
 	struct ec_sconn *c;
+	int rc = 0;
 
 	s->err = 0;
 	while (s->waiting.next != &s->waiting) {
@@ -294,17 +335,21 @@ int ec_streams_tick(struct ec_streams *s, uint64_t mono)
 		if (mono < c->hold_since || mono - c->hold_since < s->o.hold)
 			break;
 		ec_sconn_settle(s, c);
-		ec_sconn_count(s, c);
+		if (!closed(s, c, &rc))
+			ec_sconn_count(s, c);
 	}
-	return s->err;
+	return s->err ?: rc;
 }
 
 static bool flush_one(void *ctx, const void *key, void *value)
 {
 	struct ec_streams *s = ctx;
 	struct ec_sconn *c = value;
+	int rc;
 
 	ec_sconn_settle(s, c);
+	if (closed(s, c, &rc))
+		return true;
 	ec_sconn_part(s, c, EC_DIR_SENT, true);
 	ec_sconn_part(s, c, EC_DIR_RECV, true);
 	ec_sconn_count(s, c);
