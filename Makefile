@@ -19,7 +19,7 @@ WARN    := -Wall -Wextra -Wno-unused-parameter -Wshadow=local -Wstrict-prototype
 EC_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Isrc -I$(B)/gen $(WARN) -fstack-protector-strong \
 	   -fPIE -DEC_VERSION='"$(VERSION)"' -DEC_REV='"$(GIT_REV)"' \
 	   $(shell $(PKG_CONFIG) --cflags $(LIBS))
-EC_LDFLAGS := -pie -Wl,-z,relro,-z,now
+EC_LDFLAGS := -pie -Wl,-z,relro,-z,now,--build-id
 EC_LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -lpthread
 
 # --- BPF -----------------------------------------------------------------------------

@@ -76,6 +76,9 @@ static const struct ec_opt who_rows[] = {
 	 .help = "stop after so long: 10s, 5m, plain seconds"},
 	{.name = "record", .type = EC_OPT_STR, .offset = O(record), .value = "FILE",
 	 .help = "keep the raw event stream, for `ecapture read` and bug reports"},
+	{.name = "plan-cache", .type = EC_OPT_STR, .offset = O(plan_cache),
+	 .value = "PATH|none",
+	 .help = "where plans of files are kept between runs (root: " EC_PLAN_CACHE ")"},
 	{.name = "ready-fd", .type = EC_OPT_U64, .offset = O(ready_fd), .max = 65535,
 	 .value = "N", .help = "write the ready line to this descriptor too"},
 	{.name = "shape", .type = EC_OPT_ENUM, .offset = O(shape), .words = "auto|loop|ring|perf",
@@ -184,6 +187,8 @@ static int check_common(struct ec_options *o)
 	if (o->logaddr && is_remote(o->logaddr))
 		return ec_fail(EC_FAIL_OPTION_VALUE, "--logaddr",
 			       "only files yet, no network addresses");
+	if (o->plan_cache && !*o->plan_cache)
+		return ec_fail(EC_FAIL_OPTION_VALUE, "--plan-cache", "nothing given");
 	if (o->eventcollector && is_remote(o->eventcollector))
 		return ec_fail(EC_FAIL_OPTION_VALUE, "--eventcollector",
 			       "only files yet, no network addresses");
@@ -196,6 +201,13 @@ static int check_rest(int nrest, char **rest)
 		return 0;
 	return ec_fail(EC_FAIL_OPTION_VALUE, rest[0],
 		       "not an option, and this command takes no expression");
+}
+
+const char *ec_options_plan_cache(const struct ec_options *o)
+{
+	if (!o->plan_cache)
+		return geteuid() ? NULL : EC_PLAN_CACHE;
+	return strcmp(o->plan_cache, "none") ? o->plan_cache : NULL;
 }
 
 int ec_options_parse_capture(struct ec_options *o, int argc, char **argv)

@@ -13,7 +13,8 @@ enum ec_way_choice { EC_WAY_ALL, EC_WAY_SOCK, EC_WAY_FD, EC_WAY_SYSCALL, EC_WAY_
 enum ec_btf_choice { EC_BTF_AUTO, EC_BTF_KERNEL, EC_BTF_NONE };
 enum ec_shape_choice { EC_SHAPES_AUTO, EC_SHAPES_LOOP, EC_SHAPES_RING, EC_SHAPES_PERF };
 
-#define EC_UNSET UINT64_MAX
+#define EC_UNSET      UINT64_MAX
+#define EC_PLAN_CACHE "/var/cache/ecapture/plans"
 
 struct ec_options {
 	const struct ec_module *module; /* capturing commands */
@@ -37,6 +38,7 @@ struct ec_options {
 	uint64_t count;
 	uint64_t duration; /* ns */
 	const char *record;
+	const char *plan_cache; /* as given: see ec_options_plan_cache() */
 	bool strict;
 	int color;
 	uint64_t ready_fd;
@@ -57,6 +59,8 @@ void ec_options_init(struct ec_options *o);
  */
 int ec_options_parse_capture(struct ec_options *o, int argc, char **argv);
 int ec_options_parse_read(struct ec_options *o, int argc, char **argv);
+/* Path for ec_cache_open(); NULL: memory only. */
+const char *ec_options_plan_cache(const struct ec_options *o);
 /* Help on stdout: of everything (module NULL and !read), of a capturing command, of read
  */
 void ec_options_help(const struct ec_module *m, bool read);

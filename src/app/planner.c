@@ -19,20 +19,23 @@ static void answer(int sock, uint32_t id, int err, const struct ec_plan *plan)
 		_exit(0); /* the attacher is gone */
 }
 
-static int plan_file(int fd, unsigned int module, struct ec_plan *plan)
+static int plan_file(struct ec_cache *cache, int fd, unsigned int module,
+		     struct ec_plan *plan)
 {
 	struct ec_file *f = NULL;
 	int err = ec_file_open(fd, &f);
 
 	if (err)
 		return err;
-	err = ec_modules[module].module->plan(f, plan);
+	err = cache ? ec_cache_plan(cache, f, module, plan)
+		    : ec_modules[module].module->plan(f, plan);
 	ec_file_free(f);
 	return err;
 }
 
 static int planner_main(void *ctx, int sock)
 {
+	struct ec_cache *cache = ctx; /* our copy: nothing of it goes back */
 	static struct ec_plan plan;
 	struct rlimit memory = {EC_PLANNER_MEMORY, EC_PLANNER_MEMORY};
 	struct rlimit none = {0, 0};
@@ -61,16 +64,21 @@ static int planner_main(void *ctx, int sock)
 		if (m.type != EC_MSG_PLAN || fd < 0 || m.arg >= ec_modules_count)
 			err = -EINVAL;
 		else
-			err = plan_file(fd, m.arg, &plan);
+			err = plan_file(cache, fd, m.arg, &plan);
 		if (fd >= 0)
 			close(fd);
 		answer(sock, m.id, err, &plan);
 	}
 }
 
-int ec_planner_spawn(struct ec_child *out)
+int ec_planner_spawn_with(struct ec_cache *cache, struct ec_child *out)
 {
 	int keep = ec_log_fd();
 
-	return ec_child_spawn("ec-planner", planner_main, NULL, &keep, 1, out);
+	return ec_child_spawn("ec-planner", planner_main, cache, &keep, 1, out);
+}
+
+int ec_planner_spawn(struct ec_child *out)
+{
+	return ec_planner_spawn_with(NULL, out);
 }

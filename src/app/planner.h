@@ -4,11 +4,15 @@
 #ifndef EC_APP_PLANNER_H
 #define EC_APP_PLANNER_H
 
+#include "discover/cache.h"
 #include "privsep/child.h"
 
 #define EC_PLANNER_MEMORY (4ull << 30) /* address space, bytes: files are mapped */
 #define EC_PLANNER_TIME	  10	       /* seconds a file may take */
 
-int ec_planner_spawn(struct ec_child *out);
+/* It goes on with a copy of the cache as it is now, which stays the caller's; NULL: none.
+ */
+int ec_planner_spawn_with(struct ec_cache *cache, struct ec_child *out);
+int ec_planner_spawn(struct ec_child *out); /* without a cache */
 
 #endif

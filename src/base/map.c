@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "base/map.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/random.h>
 
 #define KEY_MAX	    32
 #define FIRST_SLOTS 16
@@ -28,77 +27,19 @@ struct ec_map {
 	size_t count;
 	size_t max;
 	size_t key_size;
-	uint64_t seed[2];
+	struct ec_hash_key seed;
 	struct node order; /* newer: the oldest entry; older: the newest one */
 	ec_map_evict_fn *evict;
 	void *ctx;
 };
 
-static inline uint64_t rotl(uint64_t v, int n)
-{
-	return v << n | v >> (64 - n);
-}
-
-static inline void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotl(v[1], 13) ^ v[0];
-	v[0] = rotl(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotl(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotl(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotl(v[1], 17) ^ v[2];
-	v[2] = rotl(v[2], 32);
-}
-
 /*
- * SipHash-1-3 (Aumasson, Bernstein: SipHash, 2012). A plain multiply-and-mix hash would
- * be a little faster, but pointers and ports in our keys are chosen by traced programs.
+ * A plain multiply-and-mix hash would be a little faster, but pointers and ports in our
+ * keys are chosen by traced programs.
  */
-static uint64_t hash_key(const struct ec_map *m, const uint8_t *key)
+static uint64_t hash_key(const struct ec_map *m, const void *key)
 {
-	uint64_t v[4] = {
-		m->seed[0] ^ 0x736f6d6570736575ull,
-		m->seed[1] ^ 0x646f72616e646f6dull,
-		m->seed[0] ^ 0x6c7967656e657261ull,
-		m->seed[1] ^ 0x7465646279746573ull,
-	};
-	size_t n = m->key_size, i;
-	uint64_t w;
-
-	for (i = 0; i + 8 <= n; i += 8) {
-		memcpy(&w, key + i, 8);
-		v[3] ^= w;
-		sip_round(v);
-		v[0] ^= w;
-	}
-	w = 0;
-	memcpy(&w, key + i, n - i);
-	w ^= (uint64_t)n << 56;
-	v[3] ^= w;
-	sip_round(v);
-	v[0] ^= w;
-	v[2] ^= 0xff;
-	sip_round(v);
-	sip_round(v);
-	sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-static void seed_map(struct ec_map *m)
-{
-	const void *given;
-
-	if (getrandom(m->seed, sizeof(m->seed), GRND_NONBLOCK) == sizeof(m->seed))
-		return;
-	/* Before the kernel's pool is ready, or in a sandbox: 16 bytes that execve gave.
-	 */
-	given = (const void *)getauxval(AT_RANDOM);
-	if (given)
-		memcpy(m->seed, given, sizeof(m->seed));
-	m->seed[0] ^= (uintptr_t)m;
+	return ec_hash(&m->seed, key, m->key_size);
 }
 
 static void order_del(struct node *n)
@@ -136,7 +77,7 @@ int ec_map_new(struct ec_map **out, size_t key_size, size_t max, ec_map_evict_fn
 	m->evict = evict;
 	m->ctx = ctx;
 	m->order.older = m->order.newer = &m->order;
-	seed_map(m);
+	ec_hash_key_random(&m->seed);
 	*out = m;
 	return 0;
 }

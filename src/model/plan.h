@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EC_PLAN_POINTS 48
+#define EC_PLAN_POINTS	 48
+#define EC_PLAN_BUILD_ID 20 /* bytes of a build id at most */
 
 struct ec_point {
 	uint64_t offset;   /* in the file */
@@ -26,7 +27,16 @@ struct ec_point {
 
 struct ec_plan {
 	uint32_t npoints; /* 0: nothing to probe, `why` says the reason */
+	/*
+	 * Which file it was made for, by its contents (discover/cache.h): the build id
+	 * says where to look, `check` is a keyed hash of the whole file. Length 0: not
+	 * told.
+	 */
+	uint32_t build_id_len;
+	uint8_t build_id[EC_PLAN_BUILD_ID];
 	uint32_t pad;
+	uint64_t file_size;
+	uint64_t check;
 	struct ec_target params; /* goes to ec_targets[id]; .module set by the attacher */
 	char library[24];	 /* "OpenSSL" */
 	char version[32];	 /* "3.0.19", "3.0 or 3.1", "" when not known */

@@ -160,6 +160,23 @@ int ec_file_from_memory(const void *p, size_t n, bool any_arch, struct ec_file *
 	return open_bytes(p, n, any_arch, false, out);
 }
 
+int ec_file_snapshot(const struct ec_file *f, struct ec_file **out)
+{
+	void *p;
+	int err;
+
+	if (f->n > EC_FILE_SNAPSHOT)
+		return -EFBIG;
+	p = mmap(NULL, f->n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	memcpy(p, f->p, f->n);
+	err = open_bytes(p, f->n, true, true, out);
+	if (err)
+		munmap(p, f->n);
+	return err;
+}
+
 void ec_file_free(struct ec_file *f)
 {
 	if (!f)
@@ -175,6 +192,16 @@ void ec_file_free(struct ec_file *f)
 enum ec_arch ec_file_arch(const struct ec_file *f)
 {
 	return f->arch;
+}
+
+uint64_t ec_file_size(const struct ec_file *f)
+{
+	return f->n;
+}
+
+uint64_t ec_file_digest(const struct ec_file *f, const struct ec_hash_key *key)
+{
+	return ec_hash_long(key, f->p, f->n);
 }
 
 const struct ec_elf_seg *ec_elf_seg_at(const struct ec_file *f, uint64_t va, size_t n)

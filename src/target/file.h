@@ -8,6 +8,7 @@
 #ifndef EC_TARGET_FILE_H
 #define EC_TARGET_FILE_H
 
+#include "base/hash.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,12 @@ struct ec_sym {
 int ec_file_open(int fd, struct ec_file **out);
 /* The same over memory that stays the caller's, any supported architecture (tests). */
 int ec_file_from_memory(const void *p, size_t n, bool any_arch, struct ec_file **out);
+/*
+ * A private copy: what one look at it says, the next one says too, whoever writes to the
+ * file meanwhile. -EFBIG over EC_FILE_SNAPSHOT; -errno of mmap.
+ */
+#define EC_FILE_SNAPSHOT (32u << 20)
+int ec_file_snapshot(const struct ec_file *f, struct ec_file **out);
 void ec_file_free(struct ec_file *f);
 
 enum ec_arch ec_file_arch(const struct ec_file *f);
@@ -48,5 +55,8 @@ bool ec_file_is_code(const struct ec_file *f, uint64_t va);
 const char *ec_file_find_string(const struct ec_file *f, const char *prefix);
 /* NT_GNU_BUILD_ID as bytes; length, 0 if none. */
 size_t ec_file_build_id(const struct ec_file *f, uint8_t out[20]);
+uint64_t ec_file_size(const struct ec_file *f);
+/* Keyed hash of all its bytes: reads the whole file. */
+uint64_t ec_file_digest(const struct ec_file *f, const struct ec_hash_key *key);
 
 #endif

@@ -46,6 +46,7 @@ static void test_bad(void **state)
 
 	BAD(p.npoints = EC_PLAN_POINTS + 1);
 	BAD(p.npoints = UINT32_MAX);
+	BAD(p.build_id_len = EC_PLAN_BUILD_ID + 1);
 	BAD(p.points[0].prog = 3);
 	BAD(p.points[EC_PLAN_POINTS - 1].prog = UINT16_MAX);
 	BAD(p.points[7].is_return = 2);
