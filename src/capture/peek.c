@@ -3,13 +3,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/util.h"
-#include "capture/attach.h"
+#include "capture/own.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -91,45 +89,17 @@ static int program_load(int map, unsigned int attach_type)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Where the function lies in the file of this program. */
-static int file_offset(uint64_t addr, uint64_t *off)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	char line[512];
-	int err = -ENOENT;
-
-	if (!f)
-		return -errno;
-	while (err && fgets(line, sizeof(line), f)) {
-		unsigned long long start, end, at;
-
-		if (sscanf(line, "%llx-%llx %*s %llx", &start, &end, &at) != 3 ||
-		    addr < start || addr >= end)
-			continue;
-		*off = addr - start + at;
-		err = 0;
-	}
-	fclose(f);
-	return err;
-}
-
 static int attach(struct ec_peek *p, const struct ec_features *f)
 {
-	_ec_close_ int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct ec_attach_point a = {
+	struct ec_own o = {
+		.function = (uintptr_t)ec_peek_here,
 		.program = p->prog,
-		.fd = exe,
+		.multi = f->uprobe_multi,
 		/* a perf event and the first uprobe_multi take a thread */
 		.pid = f->uprobe_multi && f->multi_pid ? getpid() : syscall(SYS_gettid),
 	};
-	int err = file_offset((uintptr_t)ec_peek_here, &a.offset);
 
-	if (exe < 0)
-		return -errno;
-	if (err)
-		return err;
-	return f->uprobe_multi ? ec_attach_multi(&p->links, &a)
-			       : ec_attach_perf(&p->links, &a, f);
+	return ec_own_attach(&p->links, &o, f);
 }
 
 int ec_peek_new(const struct ec_features *f, struct ec_peek **out)
