@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/attacher.h"
+#include "app/doctor.h"
 #include "app/options.h"
 #include "app/read.h"
 #include "base/fail.h"
@@ -30,10 +31,10 @@ static int version(void)
 
 static int unknown(const char *word)
 {
-	const char *names[64] = {"read"};
+	const char *names[64] = {"read", "doctor"};
 	const char *near;
 	char detail[96];
-	size_t n = 1;
+	size_t n = 2;
 
 	for (unsigned int i = 0; i < ec_modules_count; i++) {
 		const char *const *a = ec_modules[i].module->aliases;
@@ -61,6 +62,24 @@ static int run_read(int argc, char **argv, struct ec_options *o)
 		return 0;
 	}
 	return ec_read_run(o);
+}
+
+static int run_doctor(int argc, char **argv, struct ec_options *o)
+{
+	struct ec_buf b;
+	int rc = ec_options_parse_doctor(o, argc, argv);
+
+	if (rc)
+		return rc;
+	if (o->version)
+		return version();
+	if (!o->help)
+		return ec_doctor_run(o);
+	ec_buf_init(&b, 1 << 20);
+	ec_doctor_help(&b);
+	fwrite(b.data, 1, b.len, stdout);
+	ec_buf_free(&b);
+	return 0;
 }
 
 static int run_capture(int argc, char **argv, struct ec_options *o)
@@ -96,6 +115,8 @@ int main(int argc, char **argv)
 		return version();
 	if (!strcmp(word, "read"))
 		return run_read(argc - 1, argv + 1, &o);
+	if (!strcmp(word, "doctor"))
+		return run_doctor(argc - 1, argv + 1, &o);
 	o.module = ec_options_module(word, &o.module_index);
 	if (!o.module)
 		return unknown(word);

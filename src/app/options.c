@@ -263,6 +263,50 @@ int ec_options_parse_read(struct ec_options *o, int argc, char **argv)
 	return check_common(o);
 }
 
+/* Of `doctor`: what it shares with the others, without what it has no use for. */
+#define PLAIN_MAX 8
+static size_t plain_rows(struct ec_opt out[PLAIN_MAX])
+{
+	static const char *const names[] = {"format", "color",	 "log-level", "debug",
+					    "quiet",  "version", "help"};
+	size_t n = 0;
+
+	for (size_t i = 0; i < EC_ARRAY_SIZE(show_rows); i++) {
+		for (size_t k = 0; k < EC_ARRAY_SIZE(names); k++)
+			if (!strcmp(show_rows[i].name, names[k]))
+				out[n++] = show_rows[i];
+		if (n && !strcmp(out[n - 1].name, "format"))
+			out[n - 1].words = out[n - 1].value = "text|json";
+	}
+	return n;
+}
+
+int ec_options_parse_doctor(struct ec_options *o, int argc, char **argv)
+{
+	_ec_free_ char **rest = calloc(argc + 1, sizeof(*rest));
+	struct ec_opt rows[PLAIN_MAX];
+	struct ec_opt_table plain = {rows, plain_rows(rows)};
+	int nrest = 0, command = 0, rc;
+
+	if (!rest)
+		return EC_EXIT_RUNTIME;
+	rc = ec_opt_parse(argc - 1, argv + 1, &plain, 1, o, rest, &nrest, &command);
+	if (rc || o->help || o->version)
+		return rc;
+	if (nrest || command)
+		return ec_fail(EC_FAIL_OPTION_VALUE, nrest ? rest[0] : "--",
+			       "doctor takes options only");
+	return check_common(o);
+}
+
+void ec_options_help_plain(struct ec_buf *b)
+{
+	struct ec_opt rows[PLAIN_MAX];
+	struct ec_opt_table plain = {rows, plain_rows(rows)};
+
+	ec_opt_help(b, &plain);
+}
+
 static void help_module(struct ec_buf *b, const struct ec_module *m)
 {
 	struct ec_opt file = file_row(m);
@@ -306,7 +350,8 @@ void ec_options_help(const struct ec_module *m, bool read)
 				      ec_modules[i].module->summary);
 		ec_buf_puts(
 			&b,
-			"  read FILE  a recording made with --record, without root\n\n"
+			"  read FILE  a recording made with --record, without root\n"
+			"  doctor     what works on this host, what does not, what to do\n\n"
 			"  ecapture COMMAND -h   options of a command\n"
 			"  ecapture -v           version, build features, kernel\n");
 	}

@@ -61,9 +61,12 @@ int ec_options_parse_capture(struct ec_options *o, int argc, char **argv);
 int ec_options_parse_read(struct ec_options *o, int argc, char **argv);
 /* Path for ec_cache_open(); NULL: memory only. */
 const char *ec_options_plan_cache(const struct ec_options *o);
+int ec_options_parse_doctor(struct ec_options *o, int argc, char **argv);
 /* Help on stdout: of everything (module NULL and !read), of a capturing command, of read
  */
 void ec_options_help(const struct ec_module *m, bool read);
+/* The lines of doctor's options. */
+void ec_options_help_plain(struct ec_buf *b);
 /* A module by name or alias; NULL if none. */
 const struct ec_module *ec_options_module(const char *name, unsigned int *index);
 

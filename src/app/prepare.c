@@ -109,7 +109,7 @@ int ec_prepare_host(const struct ec_options *o, struct ec_features *f)
 
 /* Many probes are many descriptors; below 5.11 maps count as locked memory. Refusal is no
  * failure: what comes after says what it lacks. */
-static void limits_raise(void)
+void ec_prepare_limits(void)
 {
 	struct rlimit r;
 
@@ -246,7 +246,7 @@ static uint64_t buffer_bytes(const struct ec_options *o, enum ec_bpf_shape shape
 	return given ? given : EC_MIN(MAPSIZE, PERF_TOTAL / 2 / cpus);
 }
 
-static int session_open(const struct ec_options *o, struct ec_session_opts *so,
+int ec_prepare_programs(const struct ec_options *o, struct ec_session_opts *so,
 			struct ec_session **out, char why[160])
 {
 	static const char *const names[EC_BPF__N] = {"loop", "ring", "perf"};
@@ -283,10 +283,10 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 	char detail[256];
 	int err;
 
-	limits_raise();
+	ec_prepare_limits();
 	config_fill(o, finder, &config);
 	koffs_start(&job, o, f);
-	err = session_open(o, &so, out, why);
+	err = ec_prepare_programs(o, &so, out, why);
 	koffs_wait(&job);
 	if (!err)
 		err = ec_session_koffs(*out, &job.koffs);
