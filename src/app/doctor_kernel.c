@@ -151,6 +151,8 @@ static void transport_run(struct ec_doctor *d, struct ec_doctor_result *r)
 
 static void probes_run(struct ec_doctor *d, struct ec_doctor_result *r)
 {
+	char missing[200];
+
 	if (ec_doctor_untried(d, r))
 		return;
 	ec_doctor_say(r, EC_DOCTOR_OK, "uprobe_multi: %s",
@@ -163,8 +165,17 @@ static void probes_run(struct ec_doctor *d, struct ec_doctor_result *r)
 	else
 		ec_doctor_say(r, EC_DOCTOR_OK, "perf-event uprobes: no");
 	ec_doctor_say(r, EC_DOCTOR_OK, "attach cookies: %s", d->f.cookie ? "yes" : "no");
+	if (ec_rights_missing(&d->rights, d->f.version, d->f.uprobe_multi, missing,
+			      sizeof(missing))) {
+		ec_doctor_say(r, EC_DOCTOR_FAIL, "%s", missing);
+		ec_doctor_so(r, "%s: probes by perf event are refused",
+			     ec_failures[EC_FAIL_RIGHTS].what);
+		ec_doctor_do(r, "run as root, or grant CAP_SYS_ADMIN");
+	}
 	if (d->f.uprobe_multi || d->f.perf_type >= 0)
 		return;
+	if (r->state == EC_DOCTOR_FAIL)
+		return; /* one thing after the other */
 	r->state = EC_DOCTOR_FAIL;
 	ec_doctor_so(r, "%s: no uprobe events, or /sys is not mounted",
 		     ec_failures[EC_FAIL_KERNEL_LACKS].what);
