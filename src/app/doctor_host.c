@@ -18,7 +18,6 @@
 #define MEMLOCK_FREE	 (5u << 16 | 11u << 8) /* BPF memory is counted by cgroup: 5.11 */
 #define FILES_ENOUGH	 1024
 #define WATCH_KB	 132 /* discover/watch.c: a CPU's buffer */
-#define NAMES_MAX	 8
 #define CAP_IPC_LOCK_BIT 14
 
 static int no_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)

@@ -28,14 +28,12 @@ static const struct {
 };
 
 /* A line "Key:\tvalue" of /proc/self/status as a number, or -1. */
-static int64_t status_number(const char *pid, const char *key, int base)
+static int64_t status_number(const char *key, int base)
 {
-	char path[64], line[256];
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
 	int64_t v = -1;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%s/status", pid);
-	f = fopen(path, "re");
 	while (f && v < 0 && fgets(line, sizeof(line), f)) {
 		size_t n = strlen(key);
 
@@ -58,7 +56,7 @@ static void list_add(char list[LIST], const char *name, const char *use)
 
 static void capabilities_run(struct ec_doctor *d, struct ec_doctor_result *r)
 {
-	int64_t effective = status_number("self", "CapEff", 16);
+	int64_t effective = status_number("CapEff", 16);
 	char have[LIST] = "", lack[LIST] = "", bound[LIST] = "";
 
 	if (effective < 0) {
@@ -100,8 +98,8 @@ static void other_processes_run(struct ec_doctor *d, struct ec_doctor_result *r)
 
 static void sandbox_run(struct ec_doctor *d, struct ec_doctor_result *r)
 {
-	int64_t mode = status_number("self", "Seccomp", 10);
-	int64_t nnp = status_number("self", "NoNewPrivs", 10);
+	int64_t mode = status_number("Seccomp", 10);
+	int64_t nnp = status_number("NoNewPrivs", 10);
 
 	if (mode < 0) {
 		ec_doctor_say(r, EC_DOCTOR_INFO, "not known: no /proc, or no seccomp");
