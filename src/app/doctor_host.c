@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Checks of `doctor`: what else is on this host. */
 #include "app/doctor_checks.h"
+#include "host/cgroup_mounts.h"
 #include "host/proc.h"
 
 #include <dirent.h>
@@ -127,29 +128,36 @@ static void tracefs_run(struct ec_doctor *d, struct ec_doctor_result *r)
 	ec_doctor_say(r, EC_DOCTOR_INFO, "ecapture does not need it");
 }
 
+struct hierarchies {
+	unsigned int v1;
+	char v2[128];
+};
+
+static int on_hierarchy(void *ctx, const struct ec_cgroup_mnt *m)
+{
+	struct hierarchies *h = ctx;
+
+	if (m->version == 1)
+		h->v1++;
+	else if (!h->v2[0])
+		snprintf(h->v2, sizeof(h->v2), "%.100s", m->point);
+	return 0;
+}
+
 static void cgroups_run(struct ec_doctor *d, struct ec_doctor_result *r)
 {
-	FILE *f = setmntent("/proc/self/mounts", "re");
-	char v2[128] = "";
-	unsigned int v1 = 0;
-	struct mntent *m;
+	struct hierarchies h = {0};
 
-	while (f && (m = getmntent(f))) {
-		v1 += !strcmp(m->mnt_type, "cgroup");
-		if (!strcmp(m->mnt_type, "cgroup2") && !v2[0])
-			snprintf(v2, sizeof(v2), "%.100s", m->mnt_dir);
-	}
-	if (f)
-		endmntent(f);
-	if (!v1 && !v2[0])
+	ec_cgroup_mnt_each(on_hierarchy, &h);
+	if (!h.v1 && !h.v2[0])
 		ec_doctor_say(r, EC_DOCTOR_INFO, "none mounted");
-	else if (!v2[0])
-		ec_doctor_say(r, EC_DOCTOR_INFO, "v1 (%u hierarchies)", v1);
-	else if (!v1)
-		ec_doctor_say(r, EC_DOCTOR_INFO, "v2 on %s", v2);
+	else if (!h.v2[0])
+		ec_doctor_say(r, EC_DOCTOR_INFO, "v1 (%u hierarchies)", h.v1);
+	else if (!h.v1)
+		ec_doctor_say(r, EC_DOCTOR_INFO, "v2 on %s", h.v2);
 	else
 		ec_doctor_say(r, EC_DOCTOR_INFO, "hybrid: v2 on %s, %u hierarchies of v1",
-			      v2, v1);
+			      h.v2, h.v1);
 }
 
 static void memlock_run(struct ec_doctor *d, struct ec_doctor_result *r)

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Checks of `doctor`: what we may do here, and what the system's policy says. */
 #include "app/doctor_checks.h"
-#include "host/proc.h"
+#include "app/prepare.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 
-/* linux/proc_ns.h, enum: PROC_PID_INIT_INO, PROC_USER_INIT_INO; ABI in all but name */
-#define PID_NS_INITIAL	"pid:[4026531836]"
+/* include/linux/proc_ns.h: PROC_USER_INIT_INO; ABI in all but name */
 #define USER_NS_INITIAL "user:[4026531837]"
 
 /* Some are newer than some systems' headers; numbers are ABI. */
@@ -130,10 +129,10 @@ static void user_namespace_run(struct ec_doctor *d, struct ec_doctor_result *r)
 	}
 	link[n] = 0;
 	if (!strcmp(link, USER_NS_INITIAL)) {
-		ec_doctor_say(r, EC_DOCTOR_OK, "the initial one");
+		ec_doctor_say(r, EC_DOCTOR_OK, "the host's");
 		return;
 	}
-	ec_doctor_say(r, EC_DOCTOR_WARN, "not the initial one: %s", link);
+	ec_doctor_say(r, EC_DOCTOR_WARN, "another one than the host's: %s", link);
 	ec_doctor_so(r,
 		     "capabilities count for nothing in bpf(2) and perf_event_open(2), "
 		     "root's too");
@@ -153,15 +152,15 @@ static void pid_namespace_run(struct ec_doctor *d, struct ec_doctor_result *r)
 		return;
 	}
 	link[n] = 0;
-	if (!strcmp(link, PID_NS_INITIAL)) {
-		ec_doctor_say(r, EC_DOCTOR_OK, "the initial one");
+	if (ec_host_numbers()) {
+		ec_doctor_say(r, EC_DOCTOR_OK, "the host's");
 		return;
 	}
-	ec_doctor_say(r, EC_DOCTOR_WARN, "not the initial one: %s", link);
+	ec_doctor_say(r, EC_DOCTOR_WARN, "another one than the host's: %s", link);
 	ec_doctor_so(r,
-		     "--pid takes numbers of this namespace, the kernel's are others, so "
-		     "filters would not match; other processes are not seen");
-	ec_doctor_do(r, "run in the host's pid namespace (Docker's --pid=host)");
+		     "other processes are not seen, and filters by process are refused, "
+		     "but --pid where probes are bound to processes");
+	ec_doctor_do(r, "%s", ec_failures[EC_FAIL_PID_NAMESPACE].todo);
 }
 
 static void lockdown_run(struct ec_doctor *d, struct ec_doctor_result *r)
