@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/attacher.h"
 #include "app/doctor.h"
+#include "app/explain.h"
+#include "app/listing.h"
 #include "app/options.h"
 #include "app/read.h"
 #include "base/fail.h"
@@ -31,10 +33,10 @@ static int version(void)
 
 static int unknown(const char *word)
 {
-	const char *names[64] = {"read", "doctor"};
+	const char *names[64] = {"read", "doctor", "targets", "explain"};
 	const char *near;
 	char detail[96];
-	size_t n = 2;
+	size_t n = 4;
 
 	for (unsigned int i = 0; i < ec_modules_count; i++) {
 		const char *const *a = ec_modules[i].module->aliases;
@@ -117,6 +119,10 @@ int main(int argc, char **argv)
 		return run_read(argc - 1, argv + 1, &o);
 	if (!strcmp(word, "doctor"))
 		return run_doctor(argc - 1, argv + 1, &o);
+	if (!strcmp(word, "targets"))
+		return ec_listing_run(argc - 1, argv + 1);
+	if (!strcmp(word, "explain"))
+		return ec_explain_run(argc - 1, argv + 1);
 	o.module = ec_options_module(word, &o.module_index);
 	if (!o.module)
 		return unknown(word);

@@ -346,12 +346,19 @@ void ec_options_help(const struct ec_module *m, bool read)
 			    "Shows what encrypted programs really send and receive.\n\n"
 			    "Commands:\n");
 		for (unsigned int i = 0; i < ec_modules_count; i++)
-			ec_buf_printf(&b, "  %-10s %s\n", ec_modules[i].module->name,
+			ec_buf_printf(&b, "  %-11s %s\n", ec_modules[i].module->name,
 				      ec_modules[i].module->summary);
 		ec_buf_puts(
 			&b,
-			"  read FILE  a recording made with --record, without root\n"
-			"  doctor     what works on this host, what does not, what to do\n\n"
+			"  targets     what would be captured on this host, why not the rest
+"
+			"  explain PID  the same for one process, step by step
+"
+			"  doctor      what works on this host, what does not, what to do
+"
+			"  read FILE   a recording made with --record, without root
+
+"
 			"  ecapture COMMAND -h   options of a command\n"
 			"  ecapture -v           version, build features, kernel\n");
 	}

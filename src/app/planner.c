@@ -5,15 +5,20 @@
 #include "host/rights.h"
 #include "modules/module.h"
 #include "privsep/msg.h"
+#include "target/known.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 
-static void answer(int sock, uint32_t id, int err, const struct ec_plan *plan)
+static void answer(int sock, uint32_t id, uint32_t module, int err,
+		   const struct ec_plan *plan)
 {
-	struct ec_msg m = {
-		.type = EC_MSG_PLANNED, .id = id, .err = err, .len = sizeof(*plan)};
+	struct ec_msg m = {.type = EC_MSG_PLANNED,
+			   .id = id,
+			   .arg = module,
+			   .err = err,
+			   .len = sizeof(*plan)};
 
 	if (ec_msg_send(sock, &m, plan, -1))
 		_exit(0); /* the attacher is gone */
@@ -29,6 +34,70 @@ static int plan_file(struct ec_cache *cache, int fd, unsigned int module,
 		return err;
 	err = cache ? ec_cache_plan(cache, f, module, plan)
 		    : ec_modules[module].module->plan(f, plan);
+	ec_file_free(f);
+	return err;
+}
+
+/* What a file holds by known.h, put where `plan` says nothing yet. */
+static int plan_known(const struct ec_file *f, struct ec_plan *plan)
+{
+	static const uint16_t obstacles[] = {
+		[EC_KNOWN_LATER] = EC_OBSTACLE_LATER,
+		[EC_KNOWN_NEVER] = EC_OBSTACLE_NEVER,
+		[EC_KNOWN_ELSEWHERE] = EC_OBSTACLE_ELSEWHERE,
+		[EC_KNOWN_USES] = EC_OBSTACLE_USES,
+	};
+	struct ec_known k;
+	int err = ec_known_look(f, &k);
+
+	if (err)
+		return err;
+	plan->symbols = k.symbols;
+	memcpy(plan->how, k.evidence, sizeof(plan->how));
+	memcpy(plan->todo, k.todo, sizeof(plan->todo));
+	if (plan->library[0])
+		return 0;
+	plan->obstacle = obstacles[k.state];
+	memcpy(plan->library, k.library, sizeof(plan->library));
+	memcpy(plan->version, k.version, sizeof(plan->version));
+	memcpy(plan->why, k.why, sizeof(plan->why));
+	return 0;
+}
+
+/* -ENOENT with plan->library: recognised, not to be probed. */
+static int plan_any(const struct ec_file *f, struct ec_plan *plan, uint32_t *module)
+{
+	static struct ec_plan one, named;
+
+	memset(&named, 0, sizeof(named));
+	*module = EC_PLAN_ANY;
+	for (unsigned int i = 0; i < ec_modules_count; i++) {
+		memset(&one, 0, sizeof(one));
+		if (!ec_modules[i].module->plan(f, &one) && one.npoints) {
+			*module = i;
+			*plan = one;
+			return 0;
+		}
+		if (one.library[0] && !named.library[0]) {
+			*module = i;
+			named = one;
+			named.npoints = 0;
+			named.obstacle = EC_OBSTACLE_LATER;
+		}
+	}
+	*plan = named;
+	plan_known(f, plan);
+	return -ENOENT;
+}
+
+static int survey_file(int fd, struct ec_plan *plan, uint32_t *module)
+{
+	struct ec_file *f = NULL;
+	int err = ec_file_open(fd, &f);
+
+	if (err)
+		return err;
+	err = plan_any(f, plan, module);
 	ec_file_free(f);
 	return err;
 }
@@ -61,13 +130,15 @@ static int planner_main(void *ctx, int sock)
 		if (err)
 			return 0;
 		memset(&plan, 0, sizeof(plan));
-		if (m.type != EC_MSG_PLAN || fd < 0 || m.arg >= ec_modules_count)
+		if (m.type == EC_MSG_PLAN && fd >= 0 && m.arg == EC_PLAN_ANY)
+			err = survey_file(fd, &plan, &m.arg);
+		else if (m.type != EC_MSG_PLAN || fd < 0 || m.arg >= ec_modules_count)
 			err = -EINVAL;
 		else
 			err = plan_file(cache, fd, m.arg, &plan);
 		if (fd >= 0)
 			close(fd);
-		answer(sock, m.id, err, &plan);
+		answer(sock, m.id, m.arg, err, &plan);
 	}
 }
 

@@ -18,7 +18,8 @@ int ec_plan_check(const struct ec_plan *p, unsigned int nprogs)
 	if (p->npoints > EC_PLAN_POINTS || p->params.flags & ~EC_TARGET_NESTS ||
 	    p->build_id_len > EC_PLAN_BUILD_ID)
 		return -EBADMSG;
-	if (!ENDED(p->library) || !ENDED(p->version) || !ENDED(p->how) || !ENDED(p->why))
+	if (!ENDED(p->library) || !ENDED(p->version) || !ENDED(p->how) ||
+	    !ENDED(p->why) || !ENDED(p->todo) || p->obstacle >= EC_OBSTACLE__N)
 		return -EBADMSG;
 	for (uint32_t i = 0; i < p->npoints; i++)
 		if (!point_ok(&p->points[i], nprogs))

@@ -25,6 +25,16 @@ struct ec_point {
 	char name[40]; /* function, for people */
 };
 
+/* Of a file that is not probed: what stands in the way. */
+enum ec_obstacle {
+	EC_OBSTACLE_NONE,
+	EC_OBSTACLE_LATER,     /* not supported yet */
+	EC_OBSTACLE_NEVER,     /* cannot be: no file holds its code */
+	EC_OBSTACLE_ELSEWHERE, /* its TLS is in another file, looked at by itself */
+	EC_OBSTACLE_USES,      /* calls a library, holds none */
+	EC_OBSTACLE__N,
+};
+
 struct ec_plan {
 	uint32_t npoints; /* 0: nothing to probe, `why` says the reason */
 	/*
@@ -34,7 +44,8 @@ struct ec_plan {
 	 */
 	uint32_t build_id_len;
 	uint8_t build_id[EC_PLAN_BUILD_ID];
-	uint32_t pad;
+	uint16_t obstacle; /* enum ec_obstacle */
+	uint16_t symbols;  /* the file has a symbol table (told by a survey) */
 	uint64_t file_size;
 	uint64_t check;
 	struct ec_target params; /* goes to ec_targets[id]; .module set by the attacher */
@@ -42,6 +53,7 @@ struct ec_plan {
 	char version[32];	 /* "3.0.19", "3.0 or 3.1", "" when not known */
 	char how[96];		 /* "symbols; internal functions by call target" */
 	char why[160];
+	char todo[160]; /* what to do instead */
 	struct ec_point points[EC_PLAN_POINTS];
 };
 

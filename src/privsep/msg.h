@@ -13,9 +13,10 @@
 enum ec_msg_type {
 	EC_MSG_NONE = 0,
 	/* attacher → planner; a descriptor comes along */
-	EC_MSG_PLAN, /* id; arg: module index */
+	EC_MSG_PLAN, /* id; arg: module index or EC_PLAN_ANY */
 	/* planner → attacher */
-	EC_MSG_PLANNED, /* id; err; body struct ec_plan */
+	EC_MSG_PLANNED, /* id; err; arg: module index or EC_PLAN_ANY; body struct ec_plan
+			 */
 	/* attacher → worker */
 	EC_MSG_RECORD,	 /* body: one record (abi/record.h) */
 	EC_MSG_COUNTERS, /* show counters now (SIGUSR1) */
@@ -44,6 +45,11 @@ struct ec_msg {
 };
 
 #define EC_MSG_BODY_MAX 32768
+/*
+ * A survey: the first module that finds points; else what one refuses by name; else what
+ * is recognised though no module is for it. In the answer: no module has it.
+ */
+#define EC_PLAN_ANY	0xffff
 
 /* 0 or -errno. fd -1: none; it stays the caller's. Waits while the socket is full. */
 int ec_msg_send(int sock, const struct ec_msg *m, const void *body, int fd);

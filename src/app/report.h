@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What `targets` and `explain` share: their options, and words for a surveyed file. */
+#ifndef EC_APP_REPORT_H
+#define EC_APP_REPORT_H
+
+#include "app/survey.h"
+#include "base/json.h"
+#include "base/opt.h"
+
+struct ec_report_options {
+	struct ec_opt_list pids;
+	bool all;
+	int format; /* enum ec_format: text or json */
+	int log_level;
+	bool debug, quiet, help;
+};
+
+/* What every report takes: --format, the run log's, --help. */
+extern const struct ec_opt_table ec_report_table;
+
+/*
+ * argv[0] is the command's name; `own` may be NULL. Words that are no options go to
+ * rest[] (argc entries). 0, or an exit code after its message.
+ */
+int ec_report_parse(struct ec_report_options *o, int argc, char **argv,
+		    const struct ec_opt_table *own, char **rest, int *nrest);
+
+enum ec_report_state {
+	EC_REPORT_NOTHING,    /* nothing recognised */
+	EC_REPORT_CAPTURED,   /* a capture finds it and probes it */
+	EC_REPORT_IF_NAMED,   /* it can be probed, when it is named (--libssl) */
+	EC_REPORT_NOT_YET,    /* recognised; not supported yet */
+	EC_REPORT_CANNOT,     /* recognised; not to be had by probes */
+	EC_REPORT_ELSEWHERE,  /* its TLS is in another file */
+	EC_REPORT_USES,	      /* it calls a library */
+	EC_REPORT_UNREADABLE, /* of another architecture, damaged */
+};
+
+enum ec_report_state ec_report_state(const struct ec_survey_file *f);
+const char *ec_report_state_name(enum ec_report_state s); /* "not_yet" */
+/* Is it captured, given that the user names it where that is needed? */
+bool ec_report_capturable(const struct ec_survey_file *f);
+/* Worth a line in a list: all but what only calls a library. */
+bool ec_report_listed(const struct ec_survey *s, const struct ec_survey_process *p,
+		      const struct ec_survey_file *f);
+/* Why nothing comes of it, what to do: "" where there is nothing to say. */
+const char *ec_report_why(const struct ec_survey_file *f);
+const char *ec_report_todo(const struct ec_survey_file *f);
+
+/* Rough cost of the probes a data call runs into, ns; *dear: one is single-stepped. */
+unsigned int ec_report_cost(const struct ec_plan *p, bool *dear);
+/* Of one point. */
+unsigned int ec_report_point_cost(const struct ec_point *p);
+/* "ssl_write_internal, SSL_free": each function once. */
+void ec_report_functions(struct ec_buf *b, const struct ec_plan *p);
+/* Members of an object about the file. */
+void ec_report_json(struct ec_json *j, const struct ec_survey_file *f);
+
+/* What a program of this path is when it runs other programs: words, NULL: none. */
+struct ec_interpreter {
+	const char *pattern; /* fnmatch(3), of the base name */
+	const char *name;
+	const char *hint;
+};
+const struct ec_interpreter *ec_report_interpreter(const char *path);
+
+/* Why processes may not be looked at; what capturing itself lacks (warnings). */
+const char *ec_report_denied_why(void);
+void ec_report_rights(void);
+
+#endif

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "app/survey.h"
+#include "app/planner.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "discover/scan.h"
+#include "privsep/msg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define IN_FLIGHT 8
+#define FILES_MAX 65536
+#define WANTED	  (STATX_TYPE | STATX_INO | STATX_BTIME)
+
+struct key {
+	uint64_t dev, ino, birth;
+};
+
+/* One more element in an array of `n`, zeroed. NULL: out of memory. */
+static void *grow(void **v, unsigned int n, unsigned int *room, size_t size)
+{
+	if (n == *room) {
+		unsigned int more = *room ? 2 * *room : 64;
+		void *p = reallocarray(*v, more, size);
+
+		if (!p)
+			return NULL;
+		*v = p;
+		*room = more;
+	}
+	return memset((char *)*v + n * size, 0, size);
+}
+
+static void pop(struct ec_survey *s)
+{
+	close(s->waiting[s->head].fd);
+	s->head = (s->head + 1) % EC_SURVEY_WAITING;
+	s->nwaiting--;
+	if (s->flying)
+		s->flying--;
+}
+
+/* Costs the file that it was at; the others are asked for again. */
+static int planner_lost(struct ec_survey *s, const char *why)
+{
+	struct ec_survey_file *f = &s->files[s->waiting[s->head].file];
+
+	s->deaths++;
+	ec_child_end(&s->planner, 1);
+	if (s->nwaiting) {
+		ec_warn("planner lost: %s at %s; started again (%u)", why, f->path,
+			s->deaths);
+		f->err = -EBADMSG;
+		f->broke = true;
+		pop(s);
+	}
+	s->flying = 0;
+	return ec_planner_spawn(&s->planner);
+}
+
+static bool plan_sound(const struct ec_msg *m, const struct ec_plan *p)
+{
+	unsigned int nprogs = 0;
+
+	if (m->len != sizeof(*p) || (m->arg != EC_PLAN_ANY && m->arg >= ec_modules_count))
+		return false;
+	if (m->arg != EC_PLAN_ANY)
+		while (ec_modules[m->arg].module->progs[nprogs])
+			nprogs++;
+	if (ec_plan_check(p, nprogs))
+		return false;
+	return m->err || (p->npoints && m->arg != EC_PLAN_ANY);
+}
+
+static int on_planned(struct ec_survey *s, const struct ec_msg *m)
+{
+	struct ec_survey_file *f = &s->files[s->waiting[s->head].file];
+	struct ec_plan *p = (struct ec_plan *)s->body;
+
+	if (!s->flying || m->type != EC_MSG_PLANNED || m->id != s->waiting[s->head].file)
+		return planner_lost(s, "it answered what was not asked");
+	if (!plan_sound(m, p))
+		return planner_lost(s, "its answer was not sound");
+	f->err = m->err;
+	f->module = m->arg;
+	if (!m->err || p->library[0]) {
+		f->plan = malloc(sizeof(*p));
+		if (!f->plan)
+			return -ENOMEM;
+		memcpy(f->plan, p, sizeof(*p));
+	}
+	pop(s);
+	return 0;
+}
+
+static int ask(struct ec_survey *s)
+{
+	while (s->flying < IN_FLIGHT && s->flying < s->nwaiting) {
+		unsigned int at = (s->head + s->flying) % EC_SURVEY_WAITING;
+		struct ec_msg m = {.type = EC_MSG_PLAN,
+				   .id = s->waiting[at].file,
+				   .arg = EC_PLAN_ANY};
+
+		if (ec_msg_send(s->planner.sock, &m, NULL, s->waiting[at].fd)) {
+			int err = planner_lost(s, "it ended");
+
+			if (err)
+				return err;
+			continue;
+		}
+		s->flying++;
+	}
+	return 0;
+}
+
+/* Until at most `left` files wait. */
+static int drain(struct ec_survey *s, unsigned int left)
+{
+	int err = ask(s);
+
+	while (!err && s->nwaiting > left) {
+		struct pollfd p = {.fd = s->planner.sock, .events = POLLIN};
+		struct ec_msg m;
+		int fd = -1, n = poll(&p, 1, EC_PLANNER_TIME * 1000);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			err = planner_lost(s, "it took too long");
+		} else {
+			err = ec_msg_recv(s->planner.sock, &m, s->body, &fd);
+			if (fd >= 0)
+				close(fd); /* it has none to give */
+			err = err ? planner_lost(s, "it ended") : on_planned(s, &m);
+		}
+		if (!err)
+			err = ask(s);
+	}
+	return err;
+}
+
+static bool wanted_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	for (unsigned int i = 0; i < ec_modules_count; i++) {
+		const struct ec_module *m = ec_modules[i].module;
+
+		if (m->wants && m->wants(slash ? slash + 1 : path))
+			return true;
+	}
+	return false;
+}
+
+static struct key key_of(const struct statx *x)
+{
+	struct key k = {.dev = makedev(x->stx_dev_major, x->stx_dev_minor),
+			.ino = x->stx_ino};
+
+	if (x->stx_mask & STATX_BTIME)
+		k.birth = x->stx_btime.tv_sec * EC_NSEC + x->stx_btime.tv_nsec;
+	return k;
+}
+
+/* Number + 1, 0: not met yet. */
+static unsigned int find(struct ec_survey *s, const struct statx *x)
+{
+	struct key k = key_of(x);
+
+	return (uintptr_t)ec_map_get(s->known, &k);
+}
+
+/* Takes the descriptor. Number + 1 in *out, 0: not a regular file. */
+static int add_file(struct ec_survey *s, int fd_in, const char *path, bool deleted,
+		    unsigned int *out)
+{
+	_ec_close_ int fd = fd_in;
+	struct ec_survey_file *f;
+	struct statx x;
+	struct key k;
+	int err;
+
+	*out = 0;
+	if (statx(fd, "", AT_EMPTY_PATH, WANTED, &x))
+		return 0; /* gone between */
+	*out = find(s, &x);
+	if (*out || !S_ISREG(x.stx_mode) || s->nfiles == FILES_MAX)
+		return 0;
+	f = grow((void **)&s->files, s->nfiles, &s->file_room, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	k = key_of(&x);
+	f->path = strdup(path);
+	if (!f->path || ec_map_put(s->known, &k, (void *)(uintptr_t)(s->nfiles + 1))) {
+		free(f->path);
+		return -ENOMEM;
+	}
+	f->dev = k.dev;
+	f->ino = k.ino;
+	f->birth = k.birth;
+	f->deleted = deleted;
+	f->by_name = wanted_name(path);
+	f->err = -ENOENT;
+	f->module = EC_PLAN_ANY;
+	*out = ++s->nfiles;
+	err = s->nwaiting == EC_SURVEY_WAITING ? drain(s, EC_SURVEY_WAITING - 1) : 0;
+	if (err)
+		return err;
+	k.ino = (s->head + s->nwaiting++) % EC_SURVEY_WAITING;
+	s->waiting[k.ino].file = s->nfiles - 1;
+	s->waiting[k.ino].fd = EC_TAKE_FD(fd);
+	return ask(s);
+}
+
+static int link_file(struct ec_survey *s, struct ec_survey_process *p, unsigned int file)
+{
+	struct ec_survey_file *f = &s->files[file - 1];
+	unsigned int *to;
+
+	if (f->last == s->nprocesses)
+		return 0; /* several mappings of one file */
+	to = grow((void **)&p->files, p->nfiles, &s->link_room, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	f->last = s->nprocesses;
+	f->users++;
+	p->files[p->nfiles++] = file - 1;
+	return 0;
+}
+
+static int on_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
+{
+	struct ec_survey *s = ctx;
+	struct ec_survey_process *p = &s->processes[s->nprocesses - 1];
+	unsigned int file = 0;
+	struct statx x;
+	char path[80];
+	int fd, err;
+
+	/* Most are known: one call tells. It needs rights that opening does not. */
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)m->start, (unsigned long long)m->end);
+	if (!statx(AT_FDCWD, path, 0, WANTED, &x) && x.stx_ino == m->ino)
+		file = find(s, &x);
+	if (!file) {
+		fd = ec_proc_open_mapping(pid, m);
+		if (fd < 0) {
+			ec_debug("%s, mapped by %d: %s", m->path, pid, strerror(-fd));
+			p->unopened++;
+			return 0;
+		}
+		err = add_file(s, fd, m->path, m->deleted, &file);
+		if (err || !file)
+			return err;
+	}
+	return link_file(s, p, file);
+}
+
+static int on_process(void *ctx, pid_t pid)
+{
+	struct ec_survey *s = ctx;
+	struct ec_survey_process *p;
+	struct statx x;
+	char path[40];
+	int err;
+
+	if (pid == getpid() || pid == s->planner.pid)
+		return 0;
+	p = grow((void **)&s->processes, s->nprocesses, &s->process_room, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->pid = pid;
+	s->link_room = 0;
+	ec_proc_comm(pid, p->comm);
+	s->nprocesses++;
+	err = ec_proc_maps(pid, on_mapping, s);
+	if (err == -ENOMEM)
+		return err;
+	p = &s->processes[s->nprocesses - 1];
+	p->err = err;
+	s->denied += err == -EACCES;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (!statx(AT_FDCWD, path, 0, WANTED, &x))
+		p->exe = find(s, &x);
+	return 0;
+}
+
+static int on_library(void *ctx, struct ec_candidate *c)
+{
+	unsigned int file;
+
+	return add_file(ctx, EC_TAKE_FD(c->fd), c->path, false, &file);
+}
+
+static int search(struct ec_survey *s)
+{
+	struct ec_scan *scan;
+	int err = ec_scan_new(&scan);
+
+	if (err)
+		return err;
+	err = ec_scan_search_path(scan, on_library, s);
+	ec_scan_free(scan);
+	return err;
+}
+
+int ec_survey_run(struct ec_survey *s, const pid_t *pids, size_t npids, bool search_path)
+{
+	int err;
+
+	memset(s, 0, sizeof(*s));
+	s->planner.sock = -1;
+	s->body = malloc(EC_MSG_BODY_MAX);
+	err = s->body ? ec_map_new(&s->known, sizeof(struct key), FILES_MAX, NULL, NULL)
+		      : -ENOMEM;
+	if (!err)
+		err = ec_planner_spawn(&s->planner);
+	if (!err && !pids)
+		err = ec_proc_each(on_process, s);
+	for (size_t i = 0; pids && i < npids && !err; i++)
+		err = on_process(s, pids[i]);
+	if (!err && search_path)
+		err = search(s);
+	return err ? err : drain(s, 0);
+}
+
+void ec_survey_free(struct ec_survey *s)
+{
+	ec_child_end(&s->planner, 1);
+	while (s->nwaiting)
+		pop(s);
+	for (unsigned int i = 0; i < s->nprocesses; i++)
+		free(s->processes[i].files);
+	for (unsigned int i = 0; i < s->nfiles; i++) {
+		free(s->files[i].path);
+		free(s->files[i].plan);
+	}
+	free(s->processes);
+	free(s->files);
+	ec_map_free(s->known);
+	free(s->body);
+}
