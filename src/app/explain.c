@@ -342,6 +342,23 @@ static void verdict_captured(struct explain *e, const struct ec_survey_file *f)
 	ec_show_name(&e->todo, f->path);
 }
 
+/* TLS in the process that does not come along. */
+static void verdict_rest(struct explain *e, const struct ec_survey_process *p)
+{
+	const char *between = "; not captured: ";
+
+	for (unsigned int i = 0; i < p->nfiles; i++) {
+		const struct ec_survey_file *f = &e->s.files[p->files[i]];
+		enum ec_report_state state = ec_report_state(f);
+
+		if (state != EC_REPORT_NOT_YET && state != EC_REPORT_CANNOT)
+			continue;
+		ec_buf_puts(&e->verdict, between);
+		put_library(&e->verdict, f);
+		between = ", ";
+	}
+}
+
 static void verdict(struct explain *e, const struct ec_survey_process *p,
 		    const struct ec_survey_file *best)
 {
@@ -349,6 +366,7 @@ static void verdict(struct explain *e, const struct ec_survey_process *p,
 
 	if (best && ec_report_capturable(best)) {
 		verdict_captured(e, best);
+		verdict_rest(e, p);
 		return;
 	}
 	ec_buf_puts(&e->verdict, "not captured, because ");
@@ -407,14 +425,16 @@ static void explain_files(struct explain *e)
 		ec_buf_printf(&e->steps, "We may not look at what it maps, because %s.\n",
 			      ec_report_denied_why());
 		ec_buf_puts(&e->verdict, "not known, because we may not look at it");
-		ec_buf_puts(&e->todo, "run as root, or with CAP_SYS_PTRACE and "
-				      "CAP_DAC_READ_SEARCH");
+		ec_buf_puts(&e->todo, ec_report_denied_todo());
 		return;
 	}
 	if (!p || p->err) {
 		ec_buf_puts(&e->verdict, "not captured, because it ended meanwhile");
 		return;
 	}
+	if (p->container.id[0])
+		ec_buf_printf(&e->steps, "It is in the container %s (%s).\n",
+			      p->container.id, p->container.runtime);
 	ec_buf_puts(&e->steps, "We may look at what it maps.\n");
 	best = best_file(e, p);
 	step_files(e, p);
@@ -468,7 +488,7 @@ static void json_process(struct ec_json *j, const struct explain *e)
 	ec_json_u64(j, "pid", st->pid);
 	ec_json_u64(j, "asked", e->asked);
 	ec_json_str(j, "comm", st->comm);
-	ec_json_str(j, "container", p ? p->container : "");
+	ec_report_container(j, p);
 	ec_json_str(j, "exe", st->exe);
 	ec_json_u64(j, "uid", st->uid);
 	ec_json_u64(j, "ppid", st->ppid);

@@ -108,7 +108,7 @@ static void words(struct ec_buf *b, const struct ec_survey_file *f)
 static void text_row(struct listing *l, const struct ec_survey_process *p,
 		     const struct ec_survey_file *f, const char *hint)
 {
-	char pid[16] = "-", cost[40], path[4200];
+	char pid[16] = "-", container[16] = "", cost[40], path[4200];
 	struct ec_buf b;
 	struct row *r;
 
@@ -123,8 +123,10 @@ static void text_row(struct listing *l, const struct ec_survey_process *p,
 		l->rows = v;
 		l->room = room;
 	}
-	if (p)
+	if (p) {
 		snprintf(pid, sizeof(pid), "%d", p->pid);
+		snprintf(container, sizeof(container), "%.12s", p->container.id);
+	}
 	cost_words(hint ? NULL : f, cost);
 	snprintf(path, sizeof(path), "%.4096s%s", f->path,
 		 f->deleted ? " (deleted)" : "");
@@ -137,7 +139,7 @@ static void text_row(struct listing *l, const struct ec_survey_process *p,
 	r = &l->rows[l->nrows++];
 	r->cell[PID] = cell(pid);
 	r->cell[COMM] = cell(p ? p->comm : "");
-	r->cell[CONTAINER] = cell(p ? p->container : "");
+	r->cell[CONTAINER] = cell(container);
 	r->cell[LIBRARY] = cell(f->plan ? f->plan->library : "");
 	r->cell[VERSION] = cell(f->plan ? f->plan->version : "");
 	r->cell[COST] = cell(cost);
@@ -157,7 +159,7 @@ static void json_row(struct listing *l, const struct ec_survey_process *p,
 	if (p) {
 		ec_json_u64(&j, "pid", p->pid);
 		ec_json_str(&j, "comm", p->comm);
-		ec_json_str(&j, "container", p->container);
+		ec_report_container(&j, p);
 	}
 	ec_report_json(&j, f);
 	if (hint)

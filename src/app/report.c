@@ -83,7 +83,9 @@ int ec_report_parse(struct ec_report_options *o, int argc, char **argv,
 enum ec_report_state ec_report_state(const struct ec_survey_file *f)
 {
 	if (f->plan && f->plan->npoints)
-		return f->by_name ? EC_REPORT_CAPTURED : EC_REPORT_IF_NAMED;
+		return f->by_name || ec_modules[f->module].module->anywhere
+			       ? EC_REPORT_CAPTURED
+			       : EC_REPORT_IF_NAMED;
 	if (f->err != -ENOENT && f->err != -ENOEXEC)
 		return EC_REPORT_UNREADABLE;
 	switch (f->plan ? f->plan->obstacle : EC_OBSTACLE_NONE) {
@@ -144,8 +146,7 @@ const char *ec_report_why(const struct ec_survey_file *f)
 	case EC_REPORT_CAPTURED:
 		return "";
 	case EC_REPORT_IF_NAMED:
-		return "it can be probed, but a capture looks for libraries by their "
-		       "names";
+		return "a capture looks for libraries of other names";
 	case EC_REPORT_UNREADABLE:
 		break;
 	default:
@@ -262,6 +263,16 @@ void ec_report_json(struct ec_json *j, const struct ec_survey_file *f)
 	ec_json_str(j, "todo", ec_report_todo(f));
 }
 
+void ec_report_container(struct ec_json *j, const struct ec_survey_process *p)
+{
+	if (!p || !p->container.id[0])
+		return;
+	ec_json_begin_object(j, "container");
+	ec_json_str(j, "id", p->container.id);
+	ec_json_str(j, "runtime", p->container.runtime);
+	ec_json_end_object(j);
+}
+
 const struct ec_interpreter *ec_report_interpreter(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -280,6 +291,16 @@ const char *ec_report_denied_why(void)
 	ec_rights_get(&r);
 	return r.ptrace ? "the system's policy refuses it"
 			: "CAP_SYS_PTRACE is missing; run as root";
+}
+
+const char *ec_report_denied_todo(void)
+{
+	struct ec_rights r;
+
+	ec_rights_get(&r);
+	return r.ptrace ? "look at the system's policy: a security module, or a user "
+			  "namespace that is not ours"
+			: "run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
 }
 
 void ec_report_rights(void)

@@ -56,6 +56,9 @@ void ec_report_functions(struct ec_buf *b, const struct ec_plan *p);
 /* Members of an object about the file. */
 void ec_report_json(struct ec_json *j, const struct ec_survey_file *f);
 
+/* "container", where the process (may be NULL) is in one. */
+void ec_report_container(struct ec_json *j, const struct ec_survey_process *p);
+
 /* What a program of this path is when it runs other programs: words, NULL: none. */
 struct ec_interpreter {
 	const char *pattern; /* fnmatch(3), of the base name */
@@ -64,8 +67,9 @@ struct ec_interpreter {
 };
 const struct ec_interpreter *ec_report_interpreter(const char *path);
 
-/* Why processes may not be looked at; what capturing itself lacks (warnings). */
+/* Why processes may not be looked at, what to do; a warning of what capturing lacks. */
 const char *ec_report_denied_why(void);
+const char *ec_report_denied_todo(void);
 void ec_report_rights(void);
 
 #endif

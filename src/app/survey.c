@@ -278,6 +278,7 @@ static int on_process(void *ctx, pid_t pid)
 	p->pid = pid;
 	s->link_room = 0;
 	ec_proc_comm(pid, p->comm);
+	ec_container_of(pid, &p->container);
 	s->nprocesses++;
 	err = ec_proc_maps(pid, on_mapping, s);
 	if (err == -ENOMEM)

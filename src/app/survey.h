@@ -7,6 +7,7 @@
 #define EC_APP_SURVEY_H
 
 #include "base/map.h"
+#include "host/container.h"
 #include "host/proc.h"
 #include "modules/module.h"
 #include "privsep/child.h"
@@ -17,7 +18,7 @@ struct ec_survey_file {
 	char *path;		  /* as the process that was met first maps it */
 	uint64_t dev, ino, birth; /* of statx(2) */
 	bool deleted;
-	bool by_name;	      /* a capture finds it by its name */
+	bool by_name;	      /* its name is a library's of ours */
 	unsigned int users;   /* processes */
 	unsigned int last;    /* process that was met last, number + 1 */
 	int err;	      /* 0: can be probed; -ENOENT: nothing to probe; -errno */
@@ -29,12 +30,12 @@ struct ec_survey_file {
 struct ec_survey_process {
 	pid_t pid;
 	char comm[16];
-	char container[72];    /* "" none known */
-	int err;	       /* -EACCES: its maps may not be read */
-	unsigned int unopened; /* mapped files that could not be opened */
+	struct ec_container container; /* id "": in none */
+	int err;		       /* -EACCES: its maps may not be read */
+	unsigned int unopened;	       /* mapped files that could not be opened */
 	unsigned int nfiles;
-	unsigned int exe;      /* number + 1 of its program, 0: not known */
-	unsigned int *files;   /* numbers */
+	unsigned int exe;    /* number + 1 of its program, 0: not known */
+	unsigned int *files; /* numbers */
 };
 
 struct ec_survey {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/status.h"
 #include "base/util.h"
+#include "host/ns.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-#define DELETED	   " (deleted)"
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h, shown in the stat file */
 
 static ssize_t slurp(pid_t pid, const char *name, char *out, size_t n)
@@ -74,30 +74,14 @@ static int read_stat(pid_t pid, struct ec_status *s)
 	return 0;
 }
 
-static int read_link(pid_t pid, const char *name, char *out, size_t size)
-{
-	char path[64];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	n = readlink(path, out, size - 1);
-	if (n < 0)
-		return -errno;
-	out[n] = 0;
-	return 0;
-}
-
 static void read_exe(pid_t pid, struct ec_status *s)
 {
-	const size_t cut = strlen(DELETED);
-	size_t n;
+	int ret = ec_proc_exe(pid, s->exe, sizeof(s->exe));
 
-	s->exe[0] = 0;
-	s->exe_err = read_link(pid, "exe", s->exe, sizeof(s->exe));
-	n = strlen(s->exe);
-	s->exe_deleted = n > cut && !strcmp(s->exe + n - cut, DELETED);
-	if (s->exe_deleted)
-		s->exe[n - cut] = 0;
+	s->exe_deleted = ret == 1;
+	s->exe_err = EC_MIN(ret, 0);
+	if (ret < 0)
+		s->exe[0] = 0;
 }
 
 static void read_ns(pid_t pid, struct ec_status *s)
@@ -106,13 +90,12 @@ static void read_ns(pid_t pid, struct ec_status *s)
 	size_t at = 0;
 
 	for (size_t i = 0; i < EC_ARRAY_SIZE(names) && !s->ns_err; i++) {
-		char name[16], theirs[64], ours[64];
+		uint64_t theirs, ours;
 
-		snprintf(name, sizeof(name), "ns/%s", names[i]);
-		if (read_link(getpid(), name, ours, sizeof(ours)))
+		if (ec_ns_id(getpid(), names[i], &ours))
 			continue; /* this kernel has none of these */
-		s->ns_err = read_link(pid, name, theirs, sizeof(theirs));
-		if (!s->ns_err && strcmp(ours, theirs))
+		s->ns_err = ec_ns_id(pid, names[i], &theirs);
+		if (!s->ns_err && ours != theirs)
 			at += snprintf(s->other_ns + at, sizeof(s->other_ns) - at, "%s%s",
 				       at ? ", " : "", names[i]);
 	}

@@ -5,6 +5,7 @@
  */
 #include "modules/module.h"
 #include "target/code.h"
+#include "target/known.h"
 #include "seed.h"
 #include "../unit/target/code_bytes.h"
 #include "../unit/target/mini_elf.h"
@@ -49,6 +50,7 @@ static void look(const struct ec_file *f)
 	static const char *const names[] = {"SSL_write", "SSL_read", "main", "_start",
 					    ""};
 	struct ec_sym s, whole;
+	struct ec_known k;
 	uint8_t id[20];
 	uint64_t va;
 	int arg;
@@ -67,6 +69,8 @@ static void look(const struct ec_file *f)
 	if (strlen(ec_file_soname(f)) == SIZE_MAX || ec_file_build_id(f, id) > 20)
 		abort();
 	ec_file_find_string(f, "OpenSSL ");
+	if (!ec_known_look(f, &k) && (!k.library[0] || !k.evidence[0] || !k.why[0]))
+		abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

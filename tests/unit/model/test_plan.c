@@ -58,6 +58,8 @@ static void test_bad(void **state)
 	BAD(memset(p.version, 'x', sizeof(p.version)));
 	BAD(memset(p.how, 'x', sizeof(p.how)));
 	BAD(memset(p.why, 'x', sizeof(p.why)));
+	BAD(memset(p.todo, 'x', sizeof(p.todo)));
+	BAD(p.obstacle = EC_OBSTACLE__N);
 	/* what stands behind the points that count does not matter */
 	q = good();
 	last = &q.points[EC_PLAN_POINTS - 1];
