@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/explain.h"
-#include "app/options.h"
-#include "app/report.h"
+#include "app/explain_impl.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "host/status.h"
 #include "sink/show.h"
 #include "target/known.h"
 
@@ -13,23 +11,9 @@
 #include <string.h>
 
 #define PIDMAX	   4194304 /* kernel include/linux/threads.h PID_MAX_LIMIT */
-#define OUT_MAX	   (64u << 20)
+#define STEPS_MAX  (64u << 20)
 #define FAMILY_MAX 256 /* the process and its descendants that are looked at */
 #define SHOWN_MAX  10  /* descendants that are named */
-
-struct explain {
-	struct ec_report_options o;
-	pid_t asked;
-	struct ec_status st;
-	struct ec_survey s;
-	struct ec_buf steps;   /* lines */
-	struct ec_buf verdict; /* one line */
-	struct ec_buf todo;    /* one line, may be empty */
-	bool captured;
-	unsigned int children; /* descendants looked at */
-	unsigned int working;  /* of them: with something to capture */
-	pid_t working_pid;
-};
 
 static void help(void)
 {
@@ -44,7 +28,7 @@ static void help(void)
 	ec_buf_free(&b);
 }
 
-static const struct ec_survey_process *main_process(const struct explain *e)
+const struct ec_survey_process *ec_explain_process(const struct ec_explain *e)
 {
 	return e->s.nprocesses ? &e->s.processes[0] : NULL;
 }
@@ -63,7 +47,7 @@ static const char *seccomp_words(int mode)
 	}
 }
 
-static void step_identity(struct explain *e)
+static void step_identity(struct ec_explain *e)
 {
 	const struct ec_status *st = &e->st;
 	struct ec_buf *b = &e->steps;
@@ -96,7 +80,7 @@ static void step_identity(struct explain *e)
 	ec_buf_puts(b, ".\n");
 }
 
-static void put_file(struct ec_buf *b, const struct ec_survey_file *f)
+void ec_explain_put_file(struct ec_buf *b, const struct ec_survey_file *f)
 {
 	ec_show_name(b, f->path);
 	if (f->deleted)
@@ -126,14 +110,14 @@ static void step_points(struct ec_buf *b, const struct ec_plan *p)
 		      ns / 1000, ns % 1000 / 100, dear ? "dear" : "cheap");
 }
 
-static void step_file(struct explain *e, const struct ec_survey_file *f)
+static void step_file(struct ec_explain *e, const struct ec_survey_file *f)
 {
 	enum ec_report_state state = ec_report_state(f);
 	struct ec_buf *b = &e->steps;
 	const char *todo = ec_report_todo(f);
 
 	ec_buf_puts(b, "  ");
-	put_file(b, f);
+	ec_explain_put_file(b, f);
 	ec_buf_putc(b, '\n');
 	if (f->plan) {
 		ec_buf_printf(b, "    %s ",
@@ -163,7 +147,7 @@ static void step_file(struct explain *e, const struct ec_survey_file *f)
 	ec_buf_putc(b, '\n');
 }
 
-static void step_files(struct explain *e, const struct ec_survey_process *p)
+static void step_files(struct ec_explain *e, const struct ec_survey_process *p)
 {
 	struct ec_buf *b = &e->steps;
 	unsigned int told = 0, odd = 0;
@@ -192,7 +176,7 @@ static void step_files(struct explain *e, const struct ec_survey_process *p)
 			      odd);
 }
 
-static bool met(const struct explain *e, const struct ec_survey_process *p,
+static bool met(const struct ec_explain *e, const struct ec_survey_process *p,
 		const char *name)
 {
 	for (unsigned int i = 0; i < p->nfiles; i++) {
@@ -205,7 +189,7 @@ static bool met(const struct explain *e, const struct ec_survey_process *p,
 	return false;
 }
 
-static void step_missing(struct explain *e, const struct ec_survey_process *p)
+static void step_missing(struct ec_explain *e, const struct ec_survey_process *p)
 {
 	bool first = true;
 	const char *name;
@@ -220,17 +204,11 @@ static void step_missing(struct explain *e, const struct ec_survey_process *p)
 	ec_buf_puts(&e->steps, ".\n");
 }
 
-/* What the process and its program are, when that says more than the files do. */
-static const struct ec_interpreter *interpreter(const struct explain *e)
-{
-	return e->st.exe[0] ? ec_report_interpreter(e->st.exe) : NULL;
-}
-
 /* Which libssl does Python's _ssl call? By the files that it maps. */
-static void step_interpreter(struct explain *e, const struct ec_survey_process *p,
+static void step_interpreter(struct ec_explain *e, const struct ec_survey_process *p,
 			     const struct ec_survey_file *best)
 {
-	const struct ec_interpreter *in = interpreter(e);
+	const struct ec_interpreter *in = ec_explain_interpreter(e);
 	const struct ec_survey_file *uses = NULL;
 	struct ec_buf *b = &e->steps;
 
@@ -247,16 +225,16 @@ static void step_interpreter(struct explain *e, const struct ec_survey_process *
 		      strstr(in->name, "shell") ? "" : ", an interpreter");
 	if (uses && best && ec_report_capturable(best)) {
 		ec_buf_puts(b, "; its TLS module ");
-		put_file(b, uses);
+		ec_explain_put_file(b, uses);
 		ec_buf_puts(b, " calls ");
-		put_file(b, best);
+		ec_explain_put_file(b, best);
 	} else if (!best) {
 		ec_buf_printf(b, "; %s", in->hint);
 	}
 	ec_buf_puts(b, ".\n");
 }
 
-static void step_children(struct explain *e)
+static void step_children(struct ec_explain *e)
 {
 	struct ec_buf *b = &e->steps;
 	unsigned int shown = 0;
@@ -276,7 +254,7 @@ static void step_children(struct explain *e)
 				ec_buf_printf(b, "Its descendant %d (", p->pid);
 				ec_show_name(b, p->comm);
 				ec_buf_puts(b, ") has what can be captured: ");
-				put_file(b, f);
+				ec_explain_put_file(b, f);
 				ec_buf_puts(b, ".\n");
 			}
 			break;
@@ -287,117 +265,8 @@ static void step_children(struct explain *e)
 			      e->children);
 }
 
-/* The file that decides: captured, else capturable, else recognised. */
-static const struct ec_survey_file *best_file(const struct explain *e,
-					      const struct ec_survey_process *p)
-{
-	static const int worth[] = {
-		[EC_REPORT_CAPTURED] = 6,  [EC_REPORT_IF_NAMED] = 5,
-		[EC_REPORT_NOT_YET] = 4,   [EC_REPORT_CANNOT] = 3,
-		[EC_REPORT_ELSEWHERE] = 2, [EC_REPORT_UNREADABLE] = 1,
-	};
-	const struct ec_survey_file *best = NULL;
-	int most = 0;
-
-	for (unsigned int i = 0; i < p->nfiles; i++) {
-		const struct ec_survey_file *f = &e->s.files[p->files[i]];
-		int w = ec_report_listed(&e->s, p, f) ? worth[ec_report_state(f)] : 0;
-
-		if (w > most) {
-			most = w;
-			best = f;
-		}
-	}
-	return best;
-}
-
-static void put_library(struct ec_buf *b, const struct ec_survey_file *f)
-{
-	if (!f->plan) {
-		put_file(b, f);
-		return;
-	}
-	ec_show_name(b, f->plan->library);
-	if (f->plan->version[0]) {
-		ec_buf_putc(b, ' ');
-		ec_show_name(b, f->plan->version);
-	}
-}
-
-static void verdict_captured(struct explain *e, const struct ec_survey_file *f)
-{
-	e->captured = true;
-	ec_buf_puts(&e->verdict, "captured: ");
-	put_library(&e->verdict, f);
-	ec_buf_puts(&e->verdict, " in ");
-	put_file(&e->verdict, f);
-	ec_buf_printf(&e->todo, "ecapture %s --pid %d",
-		      ec_modules[f->module].module->name, e->st.pid);
-	if (ec_report_state(f) == EC_REPORT_CAPTURED)
-		return;
-	ec_buf_puts(&e->verdict, ", if the file is named");
-	ec_buf_printf(&e->todo, " --%s ", ec_modules[f->module].module->file_option);
-	if (strstr(e->st.other_ns, "mnt"))
-		ec_buf_printf(&e->todo, "/proc/%d/root", e->st.pid);
-	ec_show_name(&e->todo, f->path);
-}
-
-/* TLS in the process that does not come along. */
-static void verdict_rest(struct explain *e, const struct ec_survey_process *p)
-{
-	const char *between = "; not captured: ";
-
-	for (unsigned int i = 0; i < p->nfiles; i++) {
-		const struct ec_survey_file *f = &e->s.files[p->files[i]];
-		enum ec_report_state state = ec_report_state(f);
-
-		if (state != EC_REPORT_NOT_YET && state != EC_REPORT_CANNOT)
-			continue;
-		ec_buf_puts(&e->verdict, between);
-		put_library(&e->verdict, f);
-		between = ", ";
-	}
-}
-
-static void verdict(struct explain *e, const struct ec_survey_process *p,
-		    const struct ec_survey_file *best)
-{
-	const struct ec_interpreter *in = interpreter(e);
-
-	if (best && ec_report_capturable(best)) {
-		verdict_captured(e, best);
-		verdict_rest(e, p);
-		return;
-	}
-	ec_buf_puts(&e->verdict, "not captured, because ");
-	if (e->working) {
-		ec_buf_puts(&e->verdict,
-			    "it has nothing to capture, but a descendant has");
-		ec_buf_printf(&e->todo, "ecapture tls --pid %d --follow", e->st.pid);
-		return;
-	}
-	if (best) {
-		put_library(&e->verdict, best);
-		ec_buf_puts(&e->verdict, ": ");
-		ec_show_name(&e->verdict, ec_report_why(best));
-		ec_show_name(&e->todo, ec_report_todo(best));
-	} else if (in) {
-		ec_buf_printf(&e->verdict, "nothing of TLS is loaded: %s", in->hint);
-		ec_buf_printf(&e->todo, "ecapture tls --pid %d --follow, and wait",
-			      e->st.pid);
-	} else {
-		ec_buf_puts(&e->verdict,
-			    "nothing of TLS that we know is in its files: it uses none, "
-			    "has not loaded it yet, or holds it without any trace");
-		ec_buf_printf(&e->todo,
-			      "if it loads a library later, `ecapture tls --pid %d` "
-			      "captures it from then on",
-			      e->st.pid);
-	}
-}
-
 /* Processes that have no files to look at. true: the verdict stands. */
-static bool no_process(struct explain *e)
+static bool no_process(struct ec_explain *e)
 {
 	if (e->st.kernel_thread) {
 		ec_buf_puts(&e->verdict,
@@ -416,9 +285,9 @@ static bool no_process(struct explain *e)
 	return false;
 }
 
-static void explain_files(struct explain *e)
+static void explain_files(struct ec_explain *e)
 {
-	const struct ec_survey_process *p = main_process(e);
+	const struct ec_survey_process *p = ec_explain_process(e);
 	const struct ec_survey_file *best;
 
 	if (p && p->err == -EACCES) {
@@ -436,137 +305,15 @@ static void explain_files(struct explain *e)
 		ec_buf_printf(&e->steps, "It is in the container %s (%s).\n",
 			      p->container.id, p->container.runtime);
 	ec_buf_puts(&e->steps, "We may look at what it maps.\n");
-	best = best_file(e, p);
+	best = ec_explain_best(e, p);
 	step_files(e, p);
 	step_missing(e, p);
 	step_interpreter(e, p, best);
 	step_children(e);
-	verdict(e, p, best);
+	ec_explain_verdict(e, p, best);
 }
 
-static void json_lines(struct ec_json *j, const char *key, const struct ec_buf *b)
-{
-	const char *p = b->data, *end = b->data + b->len;
-
-	ec_json_begin_array(j, key);
-	while (p < end) {
-		const char *nl = memchr(p, '\n', end - p) ?: end;
-		_ec_free_ char *one = strndup(p, nl - p);
-
-		ec_json_str(j, NULL, one);
-		p = nl + 1;
-	}
-	ec_json_end_array(j);
-}
-
-static void json_children(struct ec_json *j, const struct explain *e)
-{
-	ec_json_begin_array(j, "descendants");
-	for (unsigned int i = 1; i < e->s.nprocesses; i++) {
-		const struct ec_survey_process *p = &e->s.processes[i];
-		bool any = false;
-
-		for (unsigned int k = 0; k < p->nfiles; k++)
-			any |= ec_report_capturable(&e->s.files[p->files[k]]);
-		ec_json_begin_object(j, NULL);
-		ec_json_u64(j, "pid", p->pid);
-		ec_json_str(j, "comm", p->comm);
-		ec_json_bool(j, "capturable", any);
-		ec_json_end_object(j);
-	}
-	ec_json_end_array(j);
-}
-
-static void json_process(struct ec_json *j, const struct explain *e)
-{
-	static const char *const seccomp[] = {"none", "strict", "filter"};
-	const struct ec_survey_process *p = main_process(e);
-	const struct ec_status *st = &e->st;
-	char state[2] = {st->state, 0};
-
-	ec_json_str(j, "kind", "explanation");
-	ec_json_u64(j, "pid", st->pid);
-	ec_json_u64(j, "asked", e->asked);
-	ec_json_str(j, "comm", st->comm);
-	ec_report_container(j, p);
-	ec_json_str(j, "exe", st->exe);
-	ec_json_u64(j, "uid", st->uid);
-	ec_json_u64(j, "ppid", st->ppid);
-	ec_json_u64(j, "threads", st->threads);
-	ec_json_str(j, "process_state", state);
-	ec_json_bool(j, "kernel_thread", st->kernel_thread);
-	ec_json_u64(j, "tracer", st->tracer);
-	ec_json_str(j, "seccomp",
-		    st->seccomp >= 0 && st->seccomp < 3 ? seccomp[st->seccomp]
-							: "unknown");
-	ec_json_str(j, "other_namespaces", st->other_ns);
-	ec_json_bool(j, "readable", p && !p->err);
-	ec_json_u64(j, "mapped_files", p ? p->nfiles : 0);
-	ec_json_u64(j, "unopened_files", p ? p->unopened : 0);
-}
-
-static void print_json(struct explain *e, struct ec_buf *b)
-{
-	const struct ec_survey_process *p = main_process(e);
-	struct ec_json j;
-
-	ec_json_init(&j, b);
-	ec_json_begin_object(&j, NULL);
-	json_process(&j, e);
-	ec_json_begin_array(&j, "files");
-	for (unsigned int i = 0; p && i < p->nfiles; i++) {
-		const struct ec_survey_file *f = &e->s.files[p->files[i]];
-
-		if (ec_report_state(f) == EC_REPORT_NOTHING)
-			continue;
-		ec_json_begin_object(&j, NULL);
-		ec_report_json(&j, f);
-		ec_json_end_object(&j);
-	}
-	ec_json_end_array(&j);
-	json_children(&j, e);
-	json_lines(&j, "steps", &e->steps);
-	ec_json_bool(&j, "captured", e->captured);
-	ec_buf_putc(&e->verdict, 0);
-	ec_buf_putc(&e->todo, 0);
-	ec_json_str(&j, "verdict", e->verdict.data);
-	ec_json_str(&j, "todo", e->todo.data);
-	ec_json_end_object(&j);
-	ec_buf_putc(b, '\n');
-}
-
-static void print_text(struct explain *e, struct ec_buf *b)
-{
-	ec_buf_add(b, e->steps.data, e->steps.len);
-	ec_buf_puts(b, "verdict: ");
-	ec_buf_add(b, e->verdict.data, e->verdict.len);
-	ec_buf_putc(b, '\n');
-	if (!e->todo.len)
-		return;
-	ec_buf_puts(b, "what to do: ");
-	ec_buf_add(b, e->todo.data, e->todo.len);
-	ec_buf_putc(b, '\n');
-}
-
-static int print(struct explain *e)
-{
-	struct ec_buf b;
-	int rc = e->captured ? EC_EXIT_OK : EC_EXIT_TARGET;
-
-	ec_buf_init(&b, OUT_MAX);
-	if (e->o.format == EC_FORMAT_JSON)
-		print_json(e, &b);
-	else
-		print_text(e, &b);
-	if (b.err || e->steps.err || e->verdict.err || e->todo.err)
-		rc = ec_fail(EC_FAIL_INTERNAL, "explain", strerror(ENOMEM));
-	else if (fwrite(b.data, 1, b.len, stdout) < b.len || fflush(stdout))
-		rc = ec_fail(EC_FAIL_OUTPUT_WRITE, "stdout", strerror(errno));
-	ec_buf_free(&b);
-	return rc;
-}
-
-static int explain(struct explain *e)
+static int explain(struct ec_explain *e)
 {
 	pid_t pids[FAMILY_MAX] = {0}, tgid = ec_proc_thread_group(e->asked);
 	char name[16];
@@ -587,10 +334,10 @@ static int explain(struct explain *e)
 	}
 	if (e->captured)
 		ec_report_rights();
-	return print(e);
+	return ec_explain_print(e);
 }
 
-static int parse(struct explain *e, int argc, char **argv)
+static int parse(struct ec_explain *e, int argc, char **argv)
 {
 	_ec_free_ char **rest = calloc(argc + 1, sizeof(*rest));
 	uint64_t pid;
@@ -612,7 +359,7 @@ static int parse(struct explain *e, int argc, char **argv)
 
 int ec_explain_run(int argc, char **argv)
 {
-	struct explain e = {.s.planner.sock = -1};
+	struct ec_explain e = {.s.planner.sock = -1};
 	int rc = parse(&e, argc, argv);
 
 	if (rc)
@@ -621,7 +368,7 @@ int ec_explain_run(int argc, char **argv)
 		help();
 		return 0;
 	}
-	ec_buf_init(&e.steps, OUT_MAX);
+	ec_buf_init(&e.steps, STEPS_MAX);
 	ec_buf_init(&e.verdict, 1 << 16);
 	ec_buf_init(&e.todo, 1 << 16);
 	rc = explain(&e);
