@@ -14,9 +14,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#define IN_FLIGHT 8
-#define FILES_MAX 65536
-#define WANTED	  (STATX_TYPE | STATX_INO | STATX_BTIME)
+#define IN_FLIGHT  8
+#define DEATHS_MAX 3 /* of planners that never answered: none can run here */
+#define FILES_MAX  65536
+#define WANTED	   (STATX_TYPE | STATX_INO | STATX_BTIME)
 
 struct key {
 	uint64_t dev, ino, birth;
@@ -61,6 +62,8 @@ static int planner_lost(struct ec_survey *s, const char *why)
 		pop(s);
 	}
 	s->flying = 0;
+	if (!s->answers && s->deaths >= DEATHS_MAX)
+		return -ECHILD;
 	return ec_planner_spawn(&s->planner);
 }
 
@@ -87,6 +90,7 @@ static int on_planned(struct ec_survey *s, const struct ec_msg *m)
 		return planner_lost(s, "it answered what was not asked");
 	if (!plan_sound(m, p))
 		return planner_lost(s, "its answer was not sound");
+	s->answers++;
 	f->err = m->err;
 	f->module = m->arg;
 	if (!m->err || p->library[0]) {
@@ -241,7 +245,7 @@ static int on_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
 	unsigned int file = 0;
 	struct statx x;
 	char path[80];
-	int fd, err;
+	int fd;
 
 	/* Most are known: one call tells. It needs rights that opening does not. */
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
@@ -255,11 +259,12 @@ static int on_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
 			p->unopened++;
 			return 0;
 		}
-		err = add_file(s, fd, m->path, m->deleted, &file);
-		if (err || !file)
-			return err;
+		s->failed = add_file(s, fd, m->path, m->deleted, &file);
+		if (s->failed || !file)
+			return s->failed;
 	}
-	return link_file(s, p, file);
+	s->failed = link_file(s, p, file);
+	return s->failed;
 }
 
 static int on_process(void *ctx, pid_t pid)
@@ -281,8 +286,8 @@ static int on_process(void *ctx, pid_t pid)
 	ec_container_of(pid, &p->container);
 	s->nprocesses++;
 	err = ec_proc_maps(pid, on_mapping, s);
-	if (err == -ENOMEM)
-		return err;
+	if (s->failed)
+		return s->failed;
 	p = &s->processes[s->nprocesses - 1];
 	p->err = err;
 	s->denied += err == -EACCES;

@@ -45,11 +45,13 @@ struct ec_survey {
 	unsigned int nfiles;
 	unsigned int denied; /* processes */
 	unsigned int deaths; /* of planners */
+	unsigned int answers;
 
 	/* inside */
 	struct ec_child planner;
 	struct ec_map *known;
 	char *body;
+	int failed; /* -errno that ends the survey */
 	unsigned int process_room, file_room, link_room;
 	struct {
 		unsigned int file;

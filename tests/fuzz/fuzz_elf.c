@@ -93,6 +93,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
+/* Go's build information in both of its forms, beside words of TLS. */
+static void seed_go(const char *dir)
+{
+	uint8_t b[256] = "\xff Go buildinf:\x08\x02", elf[MINI_SIZE];
+	uint64_t string[3] = {MINI_CODE + 64, MINI_CODE + 96, 6};
+
+	memcpy(b + 32, "\x08go1.26.8", 9);
+	memcpy(b + 128, "crypto/tls.(*Conn).Write OpenSSL 3.5.9 /rustls-0.23.7/", 54);
+	mini_elf(elf, EM_X86_64, "", NULL, b, sizeof(b));
+	seed_write(dir, "go.elf", elf, sizeof(elf));
+	b[15] = 0;
+	memcpy(b + 16, string, 8);
+	memcpy(b + 64, string + 1, 16);
+	memcpy(b + 96, "go1.17", 6);
+	mini_elf(elf, EM_X86_64, "", NULL, b, sizeof(b));
+	seed_write(dir, "go-old.elf", elf, sizeof(elf));
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const char *dir = getenv("EC_FUZZ_SEED");
@@ -107,5 +125,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		mini(elf, code, sizeof(code));
 		seed_write(dir, arm ? "arm64.elf" : "x86.elf", elf, sizeof(elf));
 	}
+	seed_go(dir);
 	exit(0);
 }
