@@ -350,15 +350,10 @@ void ec_options_help(const struct ec_module *m, bool read)
 				      ec_modules[i].module->summary);
 		ec_buf_puts(
 			&b,
-			"  targets     what would be captured on this host, why not the rest
-"
-			"  explain PID  the same for one process, step by step
-"
-			"  doctor      what works on this host, what does not, what to do
-"
-			"  read FILE   a recording made with --record, without root
-
-"
+			"  targets     what would be captured on this host, why not the rest\n"
+			"  explain PID  the same for one process, step by step\n"
+			"  doctor      what works on this host, what does not, what to do\n"
+			"  read FILE   a recording made with --record, without root\n\n"
 			"  ecapture COMMAND -h   options of a command\n"
 			"  ecapture -v           version, build features, kernel\n");
 	}
