@@ -50,7 +50,8 @@ struct ec_koffs {
 	__u16 sk_family, sk_lport, sk_rport;
 	__u16 sk_laddr, sk_raddr, sk_laddr6, sk_raddr6;
 	__u16 task_tgid, task_pid;
-	__u16 pad[3];
+	__u16 task_signal, signal_live; /* BTF only: threads that have not ended */
+	__u16 pad[1];
 };
 
 enum {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/attacher.h"
 #include "app/asks.h"
+#include "app/follow.h"
+#include "app/hint.h"
 #include "app/launch.h"
 #include "app/prepare.h"
 #include "app/targets.h"
@@ -40,8 +42,9 @@ struct attacher {
 	struct ec_child worker;
 	struct ec_source *worker_source;
 	struct ec_launch launch;
+	struct ec_hint *hint;
 	uint64_t started, asked;
-	unsigned int pids_left;
+	unsigned int pids_left, ticks;
 	bool pids_poll; /* the end of some is not told by a descriptor */
 	bool ready, waiting_said;
 	bool stopping;	  /* we are to end */
@@ -75,7 +78,10 @@ static void on_record(void *ctx, const void *rec, uint32_t n)
 
 static void on_target(void *ctx, const struct ec_rec_target *t)
 {
-	on_record(ctx, t, sizeof(*t));
+	struct attacher *a = ctx;
+
+	ec_hint_target(a->hint, t);
+	on_record(a, t, sizeof(*t));
 }
 
 static void ready_say(struct attacher *a)
@@ -96,21 +102,19 @@ static void ready_say(struct attacher *a)
 		close(a->o->ready_fd);
 }
 
-static void command_go(struct attacher *a)
+static bool command_look(void *ctx, pid_t pid)
 {
-	int err;
+	struct attacher *a = ctx;
 
-	if (!a->o->command || a->launch.go < 0)
-		return;
-	err = ec_launch_go(&a->launch);
-	if (err)
-		ec_fail(EC_FAIL_COMMAND_RUN, a->o->command[0], strerror(-err));
+	ec_targets_look(a->targets, pid);
+	return ec_targets_busy(a->targets);
 }
 
 /* Nothing is on its way any more: ready, waiting, or the end. */
 static void on_settled(void *ctx)
 {
 	struct attacher *a = ctx;
+	struct ec_hold_opts hold = {.loop = a->loop, .look = command_look, .ctx = a};
 	int failed = ec_targets_failed(a->targets);
 
 	if (failed) {
@@ -126,7 +130,9 @@ static void on_settled(void *ctx)
 		ec_warn("%s: %s; waiting for a program that loads it", a->o->module->name,
 			ec_failures[EC_FAIL_TARGET_NONE].what);
 	}
-	command_go(a);
+	ec_hint_settled(a->hint);
+	if (a->o->command)
+		ec_launch_settled(&a->launch, a->o->file ? NULL : &hold);
 }
 
 static void on_worker(void *ctx, uint32_t events)
@@ -216,13 +222,8 @@ static bool has_terminal(void)
 
 static void children_reap(struct attacher *a)
 {
-	int st;
-
-	if (a->launch.reaper > 0 && waitpid(a->launch.reaper, &st, WNOHANG) > 0) {
-		a->command_rc = ec_launch_status(st);
-		a->launch.reaper = -1;
+	if (ec_launch_reap(&a->launch, &a->command_rc))
 		stop(a);
-	}
 	/* planner and worker are noticed by their sockets */
 }
 
@@ -298,8 +299,8 @@ static void on_watch(void *ctx, uint32_t events)
 		on_pid_end(a, 0);
 	ec_session_counts_sync(a->session);
 	ec_targets_tick(a->targets, ec_clock_mono());
-	if (a->o->follow && a->o->pids.n && !a->pids_left &&
-	    !ec_session_pids_left(a->session)) {
+	if (a->o->follow && a->o->pids.n && (a->ticks++ < 2 || !a->pids_left) &&
+	    !ec_follow_left(a->session)) {
 		ec_info("all named processes and their descendants have ended");
 		stop(a);
 	}
@@ -370,6 +371,7 @@ static int loop_setup(struct attacher *a)
 	int err = ec_loop_new(&a->loop);
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* ignored by who started us: no child's end is told */
 	if (!err)
 		err = ec_loop_add_signals(a->loop, signals, on_signal, a, NULL);
 	return err;
@@ -430,6 +432,8 @@ static int start(struct attacher *a)
 	to.loop = a->loop;
 	if (!err)
 		err = ec_targets_new(&to, &a->targets);
+	if (!err)
+		err = ec_hint_new(a->o, a->loop, &a->hint);
 	if (err)
 		return ec_fail(EC_FAIL_INTERNAL, "start", strerror(-err));
 	rc = ec_prepare_host(a->o, &features);
@@ -471,7 +475,7 @@ static int start(struct attacher *a)
 	}
 	/* not for the command: look-ups must be on before a handshake is over */
 	setpriority(PRIO_PROCESS, 0, NICE);
-	ec_prepare_follow(a->o, a->session);
+	ec_follow_begin(a->o, a->session);
 	ec_finder_say_waiting(a->finder);
 	/* on from the start: the first connection may come at once */
 	a->asked = ec_clock_mono();
@@ -524,8 +528,7 @@ int ec_attacher_run(const struct ec_options *o)
 	int rc;
 
 	a.worker.sock = -1;
-	a.launch.reaper = -1;
-	a.launch.go = a.launch.failed = -1;
+	ec_launch_init(&a.launch);
 	a.outputs.record_fd = a.outputs.log_fd = -1;
 	a.body = malloc(EC_MSG_BODY_MAX);
 	if (!a.body)
@@ -536,6 +539,8 @@ int ec_attacher_run(const struct ec_options *o)
 	ec_launch_cancel(&a.launch);
 	end_capture(&a);
 	command_wait(&a);
+	ec_launch_free(&a.launch);
+	ec_hint_free(a.hint);
 	if (a.targets)
 		ec_targets_free(a.targets);
 	ec_session_free(a.session);

@@ -171,6 +171,12 @@ static int scan(struct ec_targets *t)
 	return err;
 }
 
+void ec_targets_look(struct ec_targets *t, pid_t pid)
+{
+	if (!t->o.options->file)
+		ec_scan_processes(t->scan, &pid, 1, on_candidate, t);
+}
+
 /* CPUs that were switched on, events that were lost: what was missed is looked for. */
 static void others_look(struct ec_targets *t)
 {

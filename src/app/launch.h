@@ -7,22 +7,38 @@
 #ifndef EC_APP_LAUNCH_H
 #define EC_APP_LAUNCH_H
 
-#include <sys/types.h>
+#include "app/hold.h"
 
-struct ec_launch {
-	pid_t reaper;  /* our child; ends when all have ended; -1: none */
-	pid_t command; /* its child: what is captured */
-	int go;	       /* written to: exec */
-	int failed;    /* readable with an errno when exec failed, else closed by it */
+#include <signal.h>
+#include <sys/resource.h>
+
+/* What a program inherits and we change for ourselves. */
+struct ec_legacy {
+	struct rlimit files, locked;
+	sigset_t mask, ignored;
 };
 
+struct ec_launch {
+	pid_t reaper;	  /* our child; ends when all have ended; -1: none */
+	pid_t command;	  /* its child: what is captured */
+	int go;		  /* written to: exec */
+	int failed;	  /* readable with an errno when exec failed, else closed by it */
+	const char *name; /* the command's first word, not ours */
+	struct ec_hold *hold; /* once it may exec; NULL: that is refused here */
+	struct ec_legacy legacy;
+};
+
+/* First of all: nothing is started, what the command shall inherit is noted. */
+void ec_launch_init(struct ec_launch *l);
 /* Forks both; nothing runs yet. 0 or -errno */
 int ec_launch_new(char **argv, struct ec_launch *l);
-/* Lets it run. 0, or -errno of its exec. */
-int ec_launch_go(struct ec_launch *l);
-/* Ends it before it ran. */
+/* What is known of is probed: it may exec, and then begin (app/hold.h; NULL: at once). */
+void ec_launch_settled(struct ec_launch *l, const struct ec_hold_opts *o);
+/* After SIGCHLD: have all ended? Then *status is the exit status of the command, after a
+ * message if it could not be run. */
+bool ec_launch_reap(struct ec_launch *l, int *status);
+/* Ends it if it has not begun. */
 void ec_launch_cancel(struct ec_launch *l);
-/* Exit status as a shell says it: its own, or 128 + signal. */
-int ec_launch_status(int wait_status);
+void ec_launch_free(struct ec_launch *l);
 
 #endif

@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
-#define DESCENDANTS_MAX 4096
-
 static int check_kernel(uint32_t *version)
 {
 	struct utsname u;
@@ -305,22 +303,4 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 	if (err)
 		return ec_fail(EC_FAIL_ATTACH, "process events", strerror(-err));
 	return 0;
-}
-
-void ec_prepare_follow(const struct ec_options *o, struct ec_session *s)
-{
-	_ec_free_ pid_t *pids = calloc(DESCENDANTS_MAX, sizeof(*pids));
-
-	if (!o->follow || !pids)
-		return;
-	/* children born since are told by the fork event, which is on already */
-	for (size_t i = 0; i < o->pids.n; i++) {
-		int n = ec_proc_descendants(o->pids.v[i], pids, DESCENDANTS_MAX);
-
-		if (n > DESCENDANTS_MAX)
-			ec_warn("%d descendants of %d, only %d are followed", n,
-				(int)o->pids.v[i], DESCENDANTS_MAX);
-		for (int k = 0; k < n && k < DESCENDANTS_MAX; k++)
-			ec_session_pid_add(s, pids[k]);
-	}
 }

@@ -22,7 +22,5 @@ int ec_prepare_programs(const struct ec_options *o, struct ec_session_opts *so,
 /* Loads the BPF objects with the filters of the options. 0 or an exit code. */
 int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 		       struct ec_finder *finder, struct ec_session **out);
-/* --pid with --follow: descendants alive now. After ec_session_host(). */
-void ec_prepare_follow(const struct ec_options *o, struct ec_session *s);
 
 #endif

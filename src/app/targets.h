@@ -36,6 +36,8 @@ void ec_targets_twice(struct ec_targets *t, uint32_t first, uint32_t second);
 /* Finds what there is to probe now, and watches for more where the options leave it
  * open. 0, or an exit code after its message (a named file that cannot be probed). */
 int ec_targets_find(struct ec_targets *t);
+/* Looks at what one process maps now, as ec_targets_find() does at all. */
+void ec_targets_look(struct ec_targets *t, pid_t pid);
 bool ec_targets_busy(const struct ec_targets *t);
 unsigned int ec_targets_count(const struct ec_targets *t); /* attached */
 unsigned int ec_targets_probes(const struct ec_targets *t);

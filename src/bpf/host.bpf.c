@@ -42,16 +42,40 @@ static __always_inline void process_end(void *ctx, struct ec_config *cfg, __u64 
 	bpf_map_delete_elem(&ec_procs, &pid);
 }
 
+/* kernel: include/trace/events/sched.h, sched_process_exec(task, old pid, …) */
 SEC("raw_tp/sched_process_exec")
 int ec_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
+	__u64 was = id >> 32 << 32 |
+		    (__u32)ctx->args[1]; /* not the leader's, if it was none */
 
 	bpf_map_delete_elem(&ec_threads, &id);
+	bpf_map_delete_elem(&ec_threads, &was);
 	process_end(ctx, config_get(), id);
 	return 0;
 }
 
+/*
+ * Does the process end with this thread of it? A leader may end long before the others,
+ * and one of these may exec: then it takes the leader's place, and the process lives on.
+ * The kernel has counted the thread out (do_exit()). Where the offsets are not known the
+ * leader's end is taken for it.
+ */
+static __always_inline int is_last(const struct ec_config *cfg, __u64 task, __u64 id)
+{
+	__u64 signal = 0;
+	__s32 live = 0;
+
+	if (!cfg || cfg->koffs.signal_live == EC_KOFF_NONE ||
+	    cfg->koffs.task_signal == EC_KOFF_NONE ||
+	    KREAD(signal, task, cfg->koffs.task_signal) ||
+	    KREAD(live, signal, cfg->koffs.signal_live))
+		return id >> 32 == (__u32)id;
+	return live <= 0;
+}
+
+/* kernel: include/trace/events/sched.h, sched_process_exit(task, …) */
 SEC("raw_tp/sched_process_exit")
 int ec_exit(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -60,7 +84,7 @@ int ec_exit(struct bpf_raw_tracepoint_args *ctx)
 	__u32 pid = id >> 32;
 
 	bpf_map_delete_elem(&ec_threads, &id);
-	if (pid != (__u32)id)
+	if (!is_last(cfg, ctx->args[0], id))
 		return 0;
 	if (cfg && cfg->filters & EC_FILTER_FOLLOW)
 		bpf_map_delete_elem(&ec_pids, &pid);

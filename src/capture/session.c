@@ -262,11 +262,29 @@ int ec_session_pid_del(struct ec_session *s, pid_t pid)
 	return bpf_map_delete_elem(ec_session_map(s, "ec_pids"), &key);
 }
 
-bool ec_session_pids_left(const struct ec_session *s)
+bool ec_session_pid_known(const struct ec_session *s, pid_t pid)
 {
-	uint32_t key;
+	uint32_t key = pid, v;
 
-	return !bpf_map_get_next_key(ec_session_map(s, "ec_pids"), NULL, &key);
+	return !bpf_map_lookup_elem(ec_session_map(s, "ec_pids"), &key, &v);
+}
+
+bool ec_session_pids_prune(struct ec_session *s, bool (*alive)(pid_t pid))
+{
+	int fd = ec_session_map(s, "ec_pids");
+	uint32_t key, next;
+	bool left = false;
+	int err = bpf_map_get_next_key(fd, NULL, &key);
+
+	while (!err) {
+		err = bpf_map_get_next_key(fd, &key, &next);
+		if (alive((pid_t)key))
+			left = true;
+		else
+			bpf_map_delete_elem(fd, &key);
+		key = next;
+	}
+	return left;
 }
 
 int ec_session_uid_add(struct ec_session *s, uid_t uid)

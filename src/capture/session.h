@@ -40,7 +40,9 @@ void ec_session_counts_sync(struct ec_session *s);
 
 int ec_session_pid_add(struct ec_session *s, pid_t pid);
 int ec_session_pid_del(struct ec_session *s, pid_t pid);
-bool ec_session_pids_left(const struct ec_session *s);
+bool ec_session_pid_known(const struct ec_session *s, pid_t pid); /* or a descendant */
+/* Takes out those that are not alive. Is one left? */
+bool ec_session_pids_prune(struct ec_session *s, bool (*alive)(pid_t pid));
 int ec_session_uid_add(struct ec_session *s, uid_t uid);
 /* A folder on cgroup v2: processes in it and below. The descriptor stays the caller's. */
 int ec_session_cgroup_add(struct ec_session *s, int fd);

@@ -25,6 +25,8 @@ static const struct field fields[] = {
 	{"task_struct", "files", offsetof(struct ec_koffs, task_files)},
 	{"task_struct", "tgid", offsetof(struct ec_koffs, task_tgid)},
 	{"task_struct", "pid", offsetof(struct ec_koffs, task_pid)},
+	{"task_struct", "signal", offsetof(struct ec_koffs, task_signal)},
+	{"signal_struct", "live", offsetof(struct ec_koffs, signal_live)},
 	{"files_struct", "fdt", offsetof(struct ec_koffs, files_fdt)},
 	{"fdtable", "max_fds", offsetof(struct ec_koffs, fdt_max)},
 	{"fdtable", "fd", offsetof(struct ec_koffs, fdt_fd)},
