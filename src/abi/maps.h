@@ -26,10 +26,14 @@
  */
 #define EC_COOKIE(target, shape, dir) \
 	((__u64)(target) | (__u64)((shape) | ((dir)&3) << 4) << 32)
+/* … or-ed in: the point is a return instruction, before which the stack is as at entry.
+ * All that a program looks at where a call ends: return probes need no cookie. */
+#define EC_COOKIE_RET_INSN  (1ull << 39)
 #define EC_COOKIE_TARGET(c) ((__u32)(c))
 #define EC_COOKIE_SHAPE(c)  ((__u32)((c) >> 32) & 0xf)
 #define EC_COOKIE_DIR(c)    ((__u32)((c) >> 36) & 3) /* 3: none */
-/* Stands in the programs of the shapes without cookies until it is written over. */
+/* Stands in the programs of the shapes without cookies until it is written over; reads as
+ * a point that is no return instruction. */
 #define EC_COOKIE_PATCHED   0x6563706174636821ull
 
 /* How a call gives back the number of bytes. */

@@ -10,6 +10,7 @@ enum ec_format { EC_FORMAT_TEXT, EC_FORMAT_JSON, EC_FORMAT_NONE, EC_FORMAT_UNSET
 enum ec_color { EC_COLOR_AUTO, EC_COLOR_ALWAYS, EC_COLOR_NEVER };
 enum ec_probe_kind { EC_PROBE_AUTO, EC_PROBE_MULTI, EC_PROBE_PERF };
 enum ec_way_choice { EC_WAY_ALL, EC_WAY_SOCK, EC_WAY_FD, EC_WAY_SYSCALL, EC_WAY_USER };
+enum ec_returns_choice { EC_RETURNS_AUTO, EC_RETURNS_PROBE, EC_RETURNS_INSN };
 enum ec_btf_choice { EC_BTF_AUTO, EC_BTF_KERNEL, EC_BTF_NONE };
 enum ec_shape_choice { EC_SHAPES_AUTO, EC_SHAPES_LOOP, EC_SHAPES_RING, EC_SHAPES_PERF };
 
@@ -45,7 +46,7 @@ struct ec_options {
 	bool help, version;
 
 	/* hidden: for tests and bench */
-	int shape, probes, ways;
+	int shape, probes, ways, returns;
 	bool floor;
 
 	const char *recording; /* read FILE */

@@ -266,6 +266,17 @@ int ec_prepare_programs(const struct ec_options *o, struct ec_session_opts *so,
 	}
 }
 
+static bool returns_hurt(const struct ec_features *f)
+{
+	return false;
+}
+
+static bool returns_on_insns(const struct ec_options *o, const struct ec_features *f)
+{
+	return o->returns == EC_RETURNS_INSN ||
+	       (o->returns == EC_RETURNS_AUTO && returns_hurt(f));
+}
+
 int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 		       struct ec_finder *finder, struct ec_session **out)
 {
@@ -275,6 +286,7 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 		.config = &config,
 		.floor = o->floor,
 		.perf = o->probes == EC_PROBE_PERF,
+		.insn = returns_on_insns(o, f),
 	};
 	struct koffs_job job = {0};
 	char why[160] = "";

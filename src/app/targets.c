@@ -121,6 +121,7 @@ static void attached(struct ec_targets *t, const struct ec_tfile *f,
 				   .probes = probes};
 
 	describe(f, id, EC_TARGET_PROBED, plan, NULL, &r);
+	r.points = ec_plan_used(plan, ec_session_insn(t->o.session));
 	ec_debug("%s: %s %s, %u probes (%s)", f->path, plan->library, plan->version,
 		 probes, plan->how);
 	t->o.record(t->o.ctx, &r);
@@ -171,6 +172,11 @@ static void on_planned(struct ec_targets *t, const struct ec_msg *m)
 		err = -EBADMSG;
 	if (!err && !plan.npoints)
 		err = -ENOENT;
+	if (!err && ec_session_insn(t->o.session) && plan.no_insn[0]) {
+		memcpy(plan.why, plan.no_insn, sizeof(plan.no_insn));
+		plan.npoints = 0;
+		err = -ENOENT;
+	}
 	if (err)
 		refuse(t, f, err, &plan);
 	else if (!ec_probed_has(t->probed, f->dev, f->ino))

@@ -49,16 +49,52 @@ static __always_inline int frame_encloses(const struct ec_frame *f, __u64 sp,
 	       f->dir == dir;
 }
 
+/*
+ * Notes a call that is open. One that has no room takes the place of the oldest. 0: it is
+ * noted already, for another target whose probes stand at the same place.
+ */
+static __always_inline int frame_put(void *ctx, struct ec_thread *t, struct ec_frame *new)
+{
+	struct ec_frame *f = 0, *oldest = 0;
+
+#pragma unroll
+	for (int i = 0; i < EC_FRAMES; i++) {
+		struct ec_frame *g = &t->frame[i];
+
+		if (g->sp == new->sp && g->target != new->target &&
+		    g->serial == t->serial && g->handle == new->handle &&
+		    g->buf == new->buf) {
+			twice_tell(ctx, g->target, new->target);
+			return 0;
+		}
+		if (g->sp == new->sp || !g->sp) {
+			if (!f || g->sp == new->sp)
+				f = g;
+			continue;
+		}
+		if (frame_encloses(g, new->sp, new->handle, new->dir))
+			new->nested = 1;
+		if (!oldest || g->serial < oldest->serial)
+			oldest = g;
+	}
+	if (!f) {
+		f = oldest;
+		if (!f)
+			return 1;
+		count_lost(EC_LOSS_CALL, 0);
+	}
+	new->serial = ++t->serial;
+	*f = *new;
+	return 1;
+}
+
+/* A call without direction (a handshake) moves nothing: its return is of no interest. */
 static __always_inline int call_enter(struct pt_regs *ctx, __u64 cookie, __u64 handle,
 				      __u64 buf, __u64 count_at)
 {
-	__u8 dir = EC_COOKIE_DIR(cookie) == 3 ? EC_DIR_NONE : EC_COOKIE_DIR(cookie);
 	__u32 target = EC_COOKIE_TARGET(cookie);
 	struct ec_config *cfg = config_get();
-	__u64 sp = SP_AT_ENTRY(ctx);
-	struct ec_frame *f = 0, *oldest = 0;
 	struct ec_thread *t;
-	__u8 nested = 0;
 
 	if (!cfg || cfg->stop || !filter_pass(cfg))
 		return 0;
@@ -69,42 +105,20 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 cookie, __u64 h
 	}
 	if (who_verdict(ctx, t) == EC_VERDICT_DROP && cfg->filters & EC_FILTER_WHO)
 		return 0;
-#pragma unroll
-	for (int i = 0; i < EC_FRAMES; i++) {
-		struct ec_frame *g = &t->frame[i];
+	if (EC_COOKIE_DIR(cookie) != 3) {
+		struct ec_frame f = {
+			.sp = SP_AT_ENTRY(ctx),
+			.handle = handle,
+			.buf = buf,
+			.count_at = count_at,
+			.target = target,
+			.shape = EC_COOKIE_SHAPE(cookie),
+			.dir = EC_COOKIE_DIR(cookie),
+		};
 
-		if (g->sp == sp && g->target != target && g->serial == t->serial &&
-		    g->handle == handle && g->buf == buf) {
-			twice_tell(ctx, g->target, target);
+		if (!frame_put(ctx, t, &f))
 			return 0;
-		}
-		if (g->sp == sp || !g->sp) {
-			if (!f || g->sp == sp)
-				f = g;
-			continue;
-		}
-		if (frame_encloses(g, sp, handle, dir))
-			nested = 1;
-		if (!oldest || g->serial < oldest->serial)
-			oldest = g;
 	}
-	if (!f) {
-		f = oldest;
-		if (!f)
-			return 0;
-		if (f->dir != EC_DIR_NONE)
-			count_lost(EC_LOSS_CALL, 0);
-	}
-	f->sp = sp;
-	f->handle = handle;
-	f->buf = buf;
-	f->count_at = count_at;
-	f->target = target;
-	f->shape = EC_COOKIE_SHAPE(cookie);
-	f->dir = dir;
-	f->nested = nested;
-	f->serial = ++t->serial;
-
 	if (*known_slot(t, handle) != handle) {
 		struct ec_target *tg = bpf_map_lookup_elem(&ec_targets, &target);
 		struct ec_conn *c;
@@ -201,8 +215,9 @@ static __always_inline int frame_take(struct ec_thread *t, __u64 sp, struct ec_f
 	return 0;
 }
 
-static __always_inline int call_leave(struct pt_regs *ctx)
+static __always_inline int call_leave(struct pt_regs *ctx, __u64 cookie)
 {
+	__u64 sp = cookie & EC_COOKIE_RET_INSN ? SP_AT_ENTRY(ctx) : SP_AT_RETURN(ctx);
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
 	struct ec_config *cfg;
@@ -210,9 +225,7 @@ static __always_inline int call_leave(struct pt_regs *ctx)
 	__u64 n;
 
 	/* none: not one of ours, or entered before we came */
-	if (!t || !frame_take(t, SP_AT_RETURN(ctx), &f))
-		return 0;
-	if (f.nested || f.dir == EC_DIR_NONE)
+	if (!t || !frame_take(t, sp, &f) || f.nested)
 		return 0;
 	n = call_count(ctx, &f);
 	if (!n)
@@ -221,18 +234,6 @@ static __always_inline int call_leave(struct pt_regs *ctx)
 	if (!cfg || cfg->stop)
 		return 0;
 	call_emit(ctx, cfg, t, &f, n);
-	return 0;
-}
-
-/* Return of a call that moves nothing. */
-static __always_inline int call_drop(struct pt_regs *ctx)
-{
-	__u64 id = bpf_get_current_pid_tgid();
-	struct ec_thread *t = bpf_map_lookup_elem(&ec_threads, &id);
-	struct ec_frame f;
-
-	if (t)
-		frame_take(t, SP_AT_RETURN(ctx), &f);
 	return 0;
 }
 

@@ -9,6 +9,8 @@
 #include <linux/bpf.h>
 #include <string.h>
 
+_Static_assert(!(EC_COOKIE_PATCHED & EC_COOKIE_RET_INSN), "see abi/maps.h");
+
 /* Is this the two-instruction load of the constant? */
 static bool is_placeholder(const struct bpf_insn *i)
 {

@@ -14,8 +14,9 @@ static const struct bpf_program *program_of(struct ec_session *s, unsigned int m
 					    const struct ec_point *pt)
 {
 	if (s->floor)
-		return bpf_object__find_program_by_name(
-			s->host, pt->is_return ? "ec_floor_out" : "ec_floor_in");
+		return bpf_object__find_program_by_name(s->host, pt->is_return || pt->ret
+									 ? "ec_floor_out"
+									 : "ec_floor_in");
 	return bpf_object__find_program_by_name(
 		s->module[module], ec_modules[module].module->progs[pt->prog]);
 }
@@ -31,7 +32,8 @@ static int attach_point(struct ec_session *s, struct ec_links *links,
 	if (!p)
 		return -ENOENT;
 	a->program = bpf_program__fd(p);
-	if (s->shape != EC_BPF_LOOP) {
+	/* the program of a return probe needs no cookie: EC_COOKIE_RET_INSN */
+	if (s->shape != EC_BPF_LOOP && !a->is_return) {
 		clone = ec_clone_load(p, a->cookie);
 		if (clone >= 0)
 			a->program = clone;
@@ -63,9 +65,12 @@ static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 				.cookie = EC_COOKIE(id, pt->shape, pt->dir),
 				.is_return = pt->is_return,
 			};
+			bool leaves = pt->is_return || pt->ret;
 			int err = 0;
 
-			if (pt->is_return == returns)
+			if (pt->ret == EC_POINT_RET_INSN)
+				a.cookie |= EC_COOKIE_RET_INSN;
+			if (leaves == returns && ec_point_used(pt, s->insn))
 				err = attach_point(s, links, program_of(s, module, pt),
 						   &a, pids, npids);
 			if (err)
@@ -73,6 +78,11 @@ static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 		}
 	}
 	return 0;
+}
+
+bool ec_session_insn(const struct ec_session *s)
+{
+	return s->insn;
 }
 
 static void links_end(struct ec_session *s, struct ec_links *l, int wait_ms)

@@ -206,6 +206,7 @@ int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
 	s->shape = o->shape;
 	s->floor = o->floor;
 	s->multi = o->features->uprobe_multi && !o->perf;
+	s->insn = o->insn;
 	s->ring_bytes = ring_round(o->ring_bytes);
 	s->config.wake = EC_RING_WAKE(s->ring_bytes);
 	s->next_target = 1;

@@ -21,6 +21,7 @@ struct ec_session_opts {
 				power of two of pages */
 	bool floor;	     /* attach empty programs (make bench) */
 	bool perf;	     /* perf-event probes even where uprobe_multi is there */
+	bool insn;	     /* no return probes: returns are seen on instructions */
 };
 
 /* Loads all objects. 0 or -errno; `why` gets the failing step. */
@@ -67,6 +68,9 @@ int ec_session_verdict(struct ec_session *s, uint64_t process, enum ec_verdict v
 /* The answer to EC_ASK_FD; family 0: there are no addresses. 0 or -errno */
 int ec_session_answer(struct ec_session *s, uint64_t conn, const struct ec_addrs *a);
 
+/* Are returns seen on instructions? Then a plan that says no_insn is not to be attached.
+ */
+bool ec_session_insn(const struct ec_session *s);
 /*
  * Probes a file by its plan. pids: only these (bound by the kernel where it can), n = 0:
  * every process. `fd` stays the caller's. 0 with *target and *probes; -ENOSPC; -errno.

@@ -31,7 +31,7 @@ struct ec_session {
 	struct ec_config config;
 	struct ec_features features;
 	enum ec_bpf_shape shape;
-	bool floor, multi;
+	bool floor, multi, insn;
 	struct ec_shared *shared;
 	struct ec_counts *counts;
 	size_t counts_bytes;

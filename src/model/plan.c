@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "model/plan.h"
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #define ENDED(s) (memchr((s), 0, sizeof(s)) != NULL)
@@ -10,7 +9,7 @@ static bool point_ok(const struct ec_point *p, unsigned int nprogs)
 {
 	return p->prog < nprogs && p->is_return <= 1 && p->shape < EC_SHAPE__N &&
 	       (p->dir < EC_DIR__N || p->dir == EC_DIR_NONE) && p->stepped <= 1 &&
-	       ENDED(p->name);
+	       p->ret < EC_POINT_RET__N && !(p->ret && p->is_return) && ENDED(p->name);
 }
 
 int ec_plan_check(const struct ec_plan *p, unsigned int nprogs)
@@ -19,10 +18,20 @@ int ec_plan_check(const struct ec_plan *p, unsigned int nprogs)
 	    p->build_id_len > EC_PLAN_BUILD_ID)
 		return -EBADMSG;
 	if (!ENDED(p->library) || !ENDED(p->version) || !ENDED(p->how) ||
-	    !ENDED(p->why) || !ENDED(p->todo) || p->obstacle >= EC_OBSTACLE__N)
+	    !ENDED(p->why) || !ENDED(p->todo) || !ENDED(p->no_insn) ||
+	    p->obstacle >= EC_OBSTACLE__N)
 		return -EBADMSG;
 	for (uint32_t i = 0; i < p->npoints; i++)
 		if (!point_ok(&p->points[i], nprogs))
 			return -EBADMSG;
 	return 0;
+}
+
+unsigned int ec_plan_used(const struct ec_plan *p, bool insn)
+{
+	unsigned int n = 0;
+
+	for (uint32_t i = 0; i < p->npoints && i < EC_PLAN_POINTS; i++)
+		n += ec_point_used(&p->points[i], insn);
+	return n;
 }

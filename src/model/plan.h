@@ -8,11 +8,23 @@
 #define EC_MODEL_PLAN_H
 
 #include "abi/maps.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define EC_PLAN_POINTS	 48
 #define EC_PLAN_BUILD_ID 20 /* bytes of a build id at most */
+#define EC_PLAN_POINTS 128
+
+/*
+ * Returns are seen in one of two ways, and a plan has both: by a return probe
+ * (`is_return`), or, where those harm programs, by probes on instructions.
+ */
+enum ec_point_ret {
+	EC_POINT_RET_NO = 0,
+	EC_POINT_RET_INSN, /* a return instruction: the stack is as at entry */
+	EC_POINT_RET_SITE, /* behind a call of the function: as after its return */
+	EC_POINT_RET__N,
+};
 
 struct ec_point {
 	uint64_t offset;   /* in the file */
@@ -21,7 +33,8 @@ struct ec_point {
 	uint8_t shape;	   /* enum ec_shape */
 	uint8_t stepped;   /* the kernel single-steps the instruction there (dear) */
 	uint8_t dir;	   /* enum ec_dir */
-	uint8_t pad[2];
+	uint8_t ret;	   /* enum ec_point_ret; never together with is_return */
+	uint8_t pad;
 	char name[40]; /* function, for people */
 };
 
@@ -54,10 +67,20 @@ struct ec_plan {
 	char how[96];		 /* "symbols; internal functions by call target" */
 	char why[160];
 	char todo[160]; /* what to do instead */
+	char no_insn[96]; /* why returns cannot be seen without return probes; "": can */
 	struct ec_point points[EC_PLAN_POINTS];
 };
 
 /* 0, or -EBADMSG when a count, index or string is out of bounds. Terminates nothing. */
 int ec_plan_check(const struct ec_plan *p, unsigned int nprogs);
+
+/* Is the point probed when returns are seen on instructions (insn), or not? */
+static inline bool ec_point_used(const struct ec_point *p, bool insn)
+{
+	return insn ? !p->is_return : !p->ret;
+}
+
+/* How many points are probed. */
+unsigned int ec_plan_used(const struct ec_plan *p, bool insn);
 
 #endif

@@ -50,4 +50,23 @@ int ec_code_count_arg(const struct ec_file *f, struct ec_sym fn, uint64_t callee
  */
 int ec_code_accessor(const struct ec_file *f, struct ec_sym fn, uint32_t *offset);
 
+/*
+ * Addresses of all instructions on which a call of `fn` may return, ascending, by its
+ * flow of control; its size is a hint. Jumps are followed wherever they lead in this
+ * file: a cold part, or another function that it ends with (a tail call), whose returns
+ * are then among them; they are a return of `fn` when the stack pointer is as at its
+ * entry. The number of them; -ENOENT none; -EMLINK it may leave in a way that cannot be
+ * followed: by a pointer, to another file, or a table of jumps of unknown length; -E2BIG;
+ * -ENOMEM.
+ */
+int ec_code_returns(const struct ec_file *f, struct ec_sym fn, uint64_t *out, size_t max);
+
+/*
+ * For a function that only its own file calls (x86-64): the instructions behind the calls
+ * of it, which run when it returns, with the stack as after a return. The number of them;
+ * -ENOENT it is not called; -EMLINK it may be entered in other ways as well, or the file
+ * does not tell where functions begin; -E2BIG; -ENOMEM.
+ */
+int ec_code_return_sites(const struct ec_file *f, uint64_t fn, uint64_t *out, size_t max);
+
 #endif

@@ -188,6 +188,16 @@ bool ec_insn_is_landing(const struct ec_insn *in)
 	       (w & 0xffffff3f) == 0xd503241f; /* bti, bti c, bti j, bti jc */
 }
 
+bool ec_insn_is_nop(const struct ec_file *f, const struct ec_insn *in)
+{
+	uint32_t w;
+
+	if (f->arch == EC_ARCH_X86_64)
+		return in->cs->id == X86_INS_NOP || in->cs->id == X86_INS_XCHG;
+	memcpy(&w, in->cs->bytes, sizeof(w));
+	return w == 0xd503201f;
+}
+
 uint32_t ec_insn_writes(const struct ec_file *f, const struct ec_insn *in)
 {
 	bool x86 = f->arch == EC_ARCH_X86_64;

@@ -73,6 +73,8 @@ void ec_insn_run(const struct ec_file *f, const struct ec_insn *in, struct ec_re
 uint32_t ec_insn_writes(const struct ec_file *f, const struct ec_insn *in);
 /* endbr64 or bti: does nothing where it is not jumped to. */
 bool ec_insn_is_landing(const struct ec_insn *in);
+/* What stands between functions: nothing is done. */
+bool ec_insn_is_nop(const struct ec_file *f, const struct ec_insn *in);
 
 static inline bool ec_val_is_arg(const struct ec_val *v, int arg)
 {

@@ -35,14 +35,7 @@ SEC("uprobe")
 int ec_ssl_data_out(struct pt_regs *ctx)
 {
 	no_private_stack(ctx);
-	return call_leave(ctx);
-}
-
-SEC("uprobe")
-int ec_ssl_shake_out(struct pt_regs *ctx)
-{
-	no_private_stack(ctx);
-	return call_drop(ctx);
+	return call_leave(ctx, cookie_get(ctx));
 }
 
 SEC("uprobe")

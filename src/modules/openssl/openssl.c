@@ -5,6 +5,7 @@
  * exported: they are what the exported functions call. Probing only those sees every byte
  * once. Where they were inlined, the exported functions are probed, outermost call only.
  */
+#include "base/util.h"
 #include "modules/module.h"
 #include "modules/openssl/version.h"
 #include "target/code.h"
@@ -13,18 +14,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WRITE_IN, WRITE_OUT, READ_IN, READ_OUT, SHAKE_IN, SHAKE_OUT, FREE, CLEAR };
+enum { WRITE_IN, WRITE_OUT, READ_IN, READ_OUT, SHAKE_IN, FREE, CLEAR };
+
+#define RETURNS_MAX 16 /* of one function; real ones have 1 to 4 */
 
 static const char *const progs[] = {
-	[WRITE_IN] = "ec_ssl_call_in",
-	[WRITE_OUT] = "ec_ssl_data_out",
-	[READ_IN] = "ec_ssl_call_in",
-	[READ_OUT] = "ec_ssl_data_out",
-	[SHAKE_IN] = "ec_ssl_call_in",
-	[SHAKE_OUT] = "ec_ssl_shake_out",
-	[FREE] = "ec_ssl_free",
-	[CLEAR] = "ec_ssl_clear",
-	NULL,
+	[WRITE_IN] = "ec_ssl_call_in", [WRITE_OUT] = "ec_ssl_data_out",
+	[READ_IN] = "ec_ssl_call_in",  [READ_OUT] = "ec_ssl_data_out",
+	[SHAKE_IN] = "ec_ssl_call_in", [FREE] = "ec_ssl_free",
+	[CLEAR] = "ec_ssl_clear",      NULL,
 };
 
 struct function {
@@ -63,8 +61,9 @@ static const struct direction received = {
 		     {"SSL_read_early_data", EC_SHAPE_ARG4}},
 };
 
-static bool add_point(const struct ec_file *f, struct ec_plan *plan, uint64_t va,
-		      int prog, bool is_return, enum ec_shape shape, const char *name)
+static struct ec_point *add_point(const struct ec_file *f, struct ec_plan *plan,
+				  uint64_t va, int prog, enum ec_shape shape,
+				  const char *name)
 {
 	enum ec_step step = ec_code_step(f, va);
 	struct ec_point *p;
@@ -72,30 +71,83 @@ static bool add_point(const struct ec_file *f, struct ec_plan *plan, uint64_t va
 
 	if (plan->npoints == EC_PLAN_POINTS || step == EC_STEP_REFUSED ||
 	    ec_file_va_to_offset(f, va, &offset))
-		return false;
+		return NULL;
 	p = &plan->points[plan->npoints++];
 	p->offset = offset;
 	p->prog = prog;
-	p->is_return = is_return;
 	p->shape = shape;
 	p->dir = prog == WRITE_IN || prog == WRITE_OUT ? EC_DIR_SENT
 		 : prog == READ_IN || prog == READ_OUT ? EC_DIR_RECV
 						       : EC_DIR_NONE;
 	p->stepped = step == EC_STEP_STEPPED;
 	snprintf(p->name, sizeof(p->name), "%s", name);
-	return true;
+	return p;
+}
+
+/* Functions that end with one another have returns in common. */
+static bool has_return(const struct ec_file *f, const struct ec_plan *plan, uint64_t va,
+		       int prog)
+{
+	uint64_t offset;
+
+	if (ec_file_va_to_offset(f, va, &offset))
+		return false;
+	for (uint32_t i = 0; i < plan->npoints; i++)
+		if (plan->points[i].ret == EC_POINT_RET_INSN &&
+		    plan->points[i].offset == offset && plan->points[i].prog == prog)
+			return true;
+	return false;
+}
+
+/*
+ * The same returns by instructions; what cannot be seen so is said in the plan. Functions
+ * that only this file calls often end with a jump through the method table: then the
+ * places where their calls come back to.
+ */
+static void add_returns(const struct ec_file *f, struct ec_plan *plan, struct ec_sym fn,
+			int prog, enum ec_shape shape, const char *name, bool internal)
+{
+	enum ec_point_ret ret = EC_POINT_RET_INSN;
+	uint64_t va[RETURNS_MAX];
+	int n = ec_code_returns(f, fn, va, RETURNS_MAX);
+
+	if (n == -EMLINK && internal) {
+		ret = EC_POINT_RET_SITE;
+		n = ec_code_return_sites(f, fn.va, va, RETURNS_MAX);
+	}
+	for (int i = 0; i < n; i++) {
+		struct ec_point *p;
+
+		if (ret == EC_POINT_RET_INSN && has_return(f, plan, va[i], prog))
+			continue;
+		p = add_point(f, plan, va[i], prog, shape, name);
+		if (!p) {
+			n = -E2BIG;
+			break;
+		}
+		p->ret = ret;
+	}
+	if (n < 0 && !plan->no_insn[0])
+		snprintf(plan->no_insn, sizeof(plan->no_insn),
+			 "%s: not all of its returns can be found", name);
 }
 
 /* Entry and return of one function, at the same place. */
 static bool add_pair(const struct ec_file *f, struct ec_plan *plan, struct ec_sym fn,
-		     int prog, enum ec_shape shape, const char *name)
+		     int prog, enum ec_shape shape, const char *name, bool internal)
 {
 	uint64_t va = ec_code_entry(f, fn, true, 0);
+	struct ec_point *out;
 
-	if (plan->npoints + 2 > EC_PLAN_POINTS)
+	if (plan->npoints + 2 > EC_PLAN_POINTS ||
+	    !add_point(f, plan, va, prog, shape, name))
 		return false;
-	return add_point(f, plan, va, prog, false, shape, name) &&
-	       add_point(f, plan, va, prog + 1, true, shape, name);
+	out = add_point(f, plan, va, prog + 1, shape, name);
+	if (!out)
+		return false;
+	out->is_return = 1;
+	add_returns(f, plan, fn, prog + 1, shape, name, internal);
+	return true;
 }
 
 static bool callee_of(const struct ec_file *f, const char *name, uint64_t *va)
@@ -159,7 +211,7 @@ static void add_copy(const struct ec_file *f, const struct direction *d,
 		return;
 	add_pair(f, plan, fn, d->prog,
 		 d->prog == WRITE_IN && flags ? EC_SHAPE_ARG5 : EC_SHAPE_ARG4,
-		 d->internal);
+		 d->internal, true);
 }
 
 /* 0, or -ENOENT with plan->why. *internal says which way it went. */
@@ -172,13 +224,13 @@ static int plan_direction(const struct ec_file *f, const struct direction *d,
 	bool any = false;
 
 	*internal = find_internal(f, d, &fn.va, &shape) &&
-		    add_pair(f, plan, fn, d->prog, shape, d->internal);
+		    add_pair(f, plan, fn, d->prog, shape, d->internal, true);
 	if (*internal)
 		return 0;
 	for (const struct function *e = d->exported; e->name; e++) {
 		if (ec_file_symbol(f, e->name, &fn))
 			continue;
-		if (add_pair(f, plan, fn, d->prog, e->shape, e->name)) {
+		if (add_pair(f, plan, fn, d->prog, e->shape, e->name, false)) {
 			any = true;
 			continue;
 		}
@@ -198,16 +250,17 @@ static int plan_direction(const struct ec_file *f, const struct direction *d,
 /* Handshake and end of a connection: useful, not needed. */
 static void plan_optional(const struct ec_file *f, struct ec_plan *plan)
 {
+	static const struct {
+		const char *name;
+		int prog;
+	} points[] = {
+		{"SSL_do_handshake", SHAKE_IN}, {"SSL_free", FREE}, {"SSL_clear", CLEAR}};
 	struct ec_sym fn;
 
-	if (!ec_file_symbol(f, "SSL_do_handshake", &fn))
-		add_pair(f, plan, fn, SHAKE_IN, EC_SHAPE_NONE, "SSL_do_handshake");
-	if (!ec_file_symbol(f, "SSL_free", &fn))
-		add_point(f, plan, ec_code_entry(f, fn, false, 1), FREE, false,
-			  EC_SHAPE_NONE, "SSL_free");
-	if (!ec_file_symbol(f, "SSL_clear", &fn))
-		add_point(f, plan, ec_code_entry(f, fn, false, 1), CLEAR, false,
-			  EC_SHAPE_NONE, "SSL_clear");
+	for (size_t i = 0; i < EC_ARRAY_SIZE(points); i++)
+		if (!ec_file_symbol(f, points[i].name, &fn))
+			add_point(f, plan, ec_code_entry(f, fn, false, 1), points[i].prog,
+				  EC_SHAPE_NONE, points[i].name);
 }
 
 /* A field's offset from an accessor's code: a pointer's, inside a structure's size. */

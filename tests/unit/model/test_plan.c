@@ -52,6 +52,8 @@ static void test_bad(void **state)
 	BAD(p.points[7].is_return = 2);
 	BAD(p.points[7].shape = EC_SHAPE__N);
 	BAD(p.points[7].stepped = 2);
+	BAD(p.points[6].ret = EC_POINT_RET__N);
+	BAD(p.points[7].ret = EC_POINT_RET_INSN); /* it is a return probe already */
 	BAD(memset(p.points[7].name, 'n', sizeof(p.points[7].name)));
 	BAD(p.params.flags = 2);
 	BAD(memset(p.library, 'x', sizeof(p.library)));
@@ -60,6 +62,7 @@ static void test_bad(void **state)
 	BAD(memset(p.why, 'x', sizeof(p.why)));
 	BAD(memset(p.todo, 'x', sizeof(p.todo)));
 	BAD(p.obstacle = EC_OBSTACLE__N);
+	BAD(memset(p.no_insn, 'x', sizeof(p.no_insn)));
 	/* what stands behind the points that count does not matter */
 	q = good();
 	last = &q.points[EC_PLAN_POINTS - 1];
@@ -68,11 +71,29 @@ static void test_bad(void **state)
 	assert_int_equal(ec_plan_check(&q, 3), 0);
 }
 
+/* An entry; its return, seen in one way or the other. */
+static void test_used(void **state)
+{
+	struct ec_plan p;
+
+	memset(&p, 0, sizeof(p));
+	p.npoints = 4;
+	p.points[1].is_return = 1;
+	p.points[2].ret = EC_POINT_RET_INSN;
+	p.points[3].ret = EC_POINT_RET_SITE;
+	assert_int_equal(ec_plan_check(&p, 1), 0);
+	assert_int_equal(ec_plan_used(&p, false), 2);
+	assert_int_equal(ec_plan_used(&p, true), 3);
+	p.npoints = UINT32_MAX;
+	assert_int_equal(ec_plan_used(&p, false), EC_PLAN_POINTS - 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

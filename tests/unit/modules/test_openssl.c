@@ -13,7 +13,7 @@
 
 extern const struct ec_module ec_module_openssl;
 
-enum { WRITE_IN, WRITE_OUT, READ_IN, READ_OUT, SHAKE_IN, SHAKE_OUT, FREE, CLEAR };
+enum { WRITE_IN, WRITE_OUT, READ_IN, READ_OUT, SHAKE_IN, FREE, CLEAR };
 
 static int plan_path(const char *path, struct ec_plan *plan)
 {
@@ -25,7 +25,7 @@ static int plan_path(const char *path, struct ec_plan *plan)
 	close(fd);
 	err = ec_module_openssl.plan(f, plan);
 	ec_file_free(f);
-	assert_int_equal(ec_plan_check(plan, 8), 0);
+	assert_int_equal(ec_plan_check(plan, 7), 0);
 	return err;
 }
 
@@ -42,14 +42,23 @@ static int plan_mini(const struct mini_symbol *syms, const char *soname,
 	memset(plan, 0xa5, sizeof(*plan));
 	err = ec_module_openssl.plan(f, plan);
 	ec_file_free(f);
-	assert_int_equal(ec_plan_check(plan, 8), 0);
+	assert_int_equal(ec_plan_check(plan, 7), 0);
 	return err;
 }
 
 static const struct ec_point *point(const struct ec_plan *p, int prog, int nth)
 {
 	for (uint32_t i = 0; i < p->npoints; i++)
-		if (p->points[i].prog == prog && !nth--)
+		if (p->points[i].prog == prog && !p->points[i].ret && !nth--)
+			return &p->points[i];
+	return NULL;
+}
+
+/* The nth point that stands for returns of `prog` without being a return probe. */
+static const struct ec_point *insn(const struct ec_plan *p, int prog, int nth)
+{
+	for (uint32_t i = 0; i < p->npoints; i++)
+		if (p->points[i].prog == prog && p->points[i].ret && !nth--)
 			return &p->points[i];
 	return NULL;
 }
@@ -58,12 +67,12 @@ static void test_names(void **state)
 {
 	const struct ec_module *m = &ec_module_openssl;
 	static const char *const progs[] = {
-		"ec_ssl_call_in", "ec_ssl_data_out",  "ec_ssl_call_in", "ec_ssl_data_out",
-		"ec_ssl_call_in", "ec_ssl_shake_out", "ec_ssl_free",	"ec_ssl_clear"};
+		"ec_ssl_call_in", "ec_ssl_data_out", "ec_ssl_call_in", "ec_ssl_data_out",
+		"ec_ssl_call_in", "ec_ssl_free",     "ec_ssl_clear"};
 
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 7; i++)
 		assert_string_equal(m->progs[i], progs[i]);
-	assert_null(m->progs[8]);
+	assert_null(m->progs[7]);
 	assert_true(m->wants("libssl.so.3"));
 	assert_true(m->wants("libssl.so.1.1"));
 	assert_true(m->wants("libssl.so"));
@@ -84,7 +93,7 @@ static void test_libssl(void **state)
 	assert_memory_equal(p.version, "3.", 2);
 	assert_string_equal(p.why, "");
 	assert_non_null(strstr(p.how, "symbols"));
-	for (int prog = WRITE_IN; prog <= SHAKE_OUT; prog += 2) {
+	for (int prog = WRITE_IN; prog <= READ_OUT; prog += 2) {
 		const struct ec_point *in = point(&p, prog, 0),
 				      *out = point(&p, prog + 1, 0);
 
@@ -95,7 +104,14 @@ static void test_libssl(void **state)
 		assert_int_equal(in->offset, out->offset);
 		assert_int_equal(in->shape, out->shape);
 		assert_string_equal(in->name, out->name);
+		/* and without return probes */
+		assert_non_null(insn(&p, prog + 1, 0));
+		assert_string_equal(insn(&p, prog + 1, 0)->name, in->name);
+		assert_int_equal(insn(&p, prog + 1, 0)->shape, in->shape);
+		assert_int_equal(insn(&p, prog + 1, 0)->dir, in->dir);
+		assert_null(insn(&p, prog, 0));
 	}
+	assert_string_equal(p.no_insn, "");
 	assert_int_equal(point(&p, SHAKE_IN, 0)->shape, EC_SHAPE_NONE);
 	assert_non_null(point(&p, FREE, 0));
 	assert_non_null(point(&p, CLEAR, 0));
@@ -166,12 +182,16 @@ static void test_small(void **state)
 
 	/* nothing optional is there; internal functions with five and four arguments */
 	assert_int_equal(plan_mini(small, "libssl.so.3", &p, ""), 0);
-	assert_int_equal(p.npoints, 4);
+	assert_int_equal(ec_plan_used(&p, false), 4);
 	assert_int_equal(p.params.flags, 0);
 	assert_int_equal(point(&p, WRITE_IN, 0)->offset, MINI_CODE + AT_INTERNAL + 4);
 	assert_int_equal(point(&p, WRITE_IN, 0)->shape, EC_SHAPE_ARG5);
 	assert_int_equal(point(&p, WRITE_IN, 0)->stepped, 0);
 	assert_int_equal(point(&p, READ_OUT, 0)->shape, EC_SHAPE_ARG4);
+	assert_int_equal(insn(&p, READ_OUT, 0)->offset, MINI_CODE + AT_INTERNAL + 6);
+	assert_int_equal(insn(&p, READ_OUT, 0)->ret, EC_POINT_RET_INSN);
+	assert_null(insn(&p, READ_OUT, 1));
+	assert_string_equal(p.no_insn, "");
 	assert_int_equal(p.params.rbio, EC_KOFF_NONE);
 	assert_string_equal(p.version, "");
 }
@@ -194,7 +214,7 @@ static void test_exported(void **state)
 			 0);
 	assert_string_equal(p.version, "3.2.5");
 	assert_int_equal(p.params.flags, EC_TARGET_NESTS);
-	assert_int_equal(p.npoints, 6 + 2 + 1);
+	assert_int_equal(ec_plan_used(&p, false), 6 + 2 + 1);
 	assert_string_equal(point(&p, WRITE_IN, 0)->name, "SSL_write");
 	assert_int_equal(point(&p, WRITE_IN, 0)->shape, EC_SHAPE_RET);
 	assert_int_equal(point(&p, WRITE_IN, 1)->shape, EC_SHAPE_ARG4);
@@ -204,6 +224,37 @@ static void test_exported(void **state)
 	/* what the code says goes before the table; no layout has 88 */
 	assert_int_equal(p.params.rbio, 88);
 	assert_int_equal(p.params.wbio, EC_KOFF_NONE);
+}
+
+/* Returns by instructions: all of them, each once, or the reason. */
+static void test_insn(void **state)
+{
+	/* SSL_write_ex ends with the function that SSL_write_early_data is here; the
+	 * calls of the internal ones differ, so the exported ones are probed */
+	static const struct mini_symbol shared[] = {
+		{"SSL_write", AT(GET_TWO)},	     {"SSL_write_ex", AT(GET_BRANCH)},
+		{"SSL_write_early_data", AT(OTHER)}, {"SSL_read", AT(GET)},
+		{"SSL_read_ex", AT(FREE_NULL)},	     {NULL, 0, 0}};
+	static const struct mini_symbol leaves[] = {{"SSL_write", AT(GET_TWO)},
+						    {"SSL_write_ex", AT(PLT)},
+						    {"SSL_read", AT(GET)},
+						    {"SSL_read_ex", AT(PLT)},
+						    {NULL, 0, 0}};
+	static const int want[] = {AT_GET_TWO + 8, AT_GET_TWO + 13, AT_OTHER + 4,
+				   AT_GET_BRANCH + 28, AT_GET_BRANCH + 31};
+	struct ec_plan p;
+
+	assert_int_equal(plan_mini(shared, "libssl.so.3", &p, ""), 0);
+	assert_string_equal(p.no_insn, "");
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(insn(&p, WRITE_OUT, i)->offset, MINI_CODE + want[i]);
+		assert_int_equal(insn(&p, WRITE_OUT, i)->ret, EC_POINT_RET_INSN);
+	}
+	assert_null(insn(&p, WRITE_OUT, 5));
+	/* still a plan for return probes */
+	assert_int_equal(plan_mini(leaves, "libssl.so.3", &p, ""), 0);
+	assert_int_equal(ec_plan_used(&p, false), 8);
+	assert_non_null(strstr(p.no_insn, "SSL_write_ex: "));
 }
 
 static void test_table(void **state)
@@ -311,7 +362,7 @@ static void test_hostile(void **state)
 			int err = ec_module_openssl.plan(f, &plan);
 
 			assert_true(err == 0 || err == -ENOENT);
-			assert_int_equal(ec_plan_check(&plan, 8), 0);
+			assert_int_equal(ec_plan_check(&plan, 7), 0);
 			assert_int_equal(!err, plan.npoints > 0);
 			for (uint32_t k = 0; k < plan.npoints; k++)
 				assert_true(plan.points[k].offset < lib.n);
@@ -330,8 +381,9 @@ int main(void)
 		cmocka_unit_test(test_names),	 cmocka_unit_test(test_libssl),
 		cmocka_unit_test(test_internal), cmocka_unit_test(test_no_library),
 		cmocka_unit_test(test_small),	 cmocka_unit_test(test_exported),
-		cmocka_unit_test(test_table),	 cmocka_unit_test(test_layouts),
-		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_insn),	 cmocka_unit_test(test_table),
+		cmocka_unit_test(test_layouts),	 cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
