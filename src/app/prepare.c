@@ -3,6 +3,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "capture/peek.h"
+#include "capture/uretprobe_trial.h"
 #include "host/koffs.h"
 #include "host/proc.h"
 #include "host/rights.h"
@@ -266,15 +267,40 @@ int ec_prepare_programs(const struct ec_options *o, struct ec_session_opts *so,
 	}
 }
 
+/*
+ * From 6.11 on the way back from a return probe is a system call on x86_64 (kernel
+ * ff474a78cef5), which a program's seccomp filter may refuse or kill it for. 6.14 lets it
+ * pass (cf6cb56ef244), and so do later kernels of 6.12 and 6.13; those of distributions
+ * vary. What cannot be tried is taken for harm: probes may be dear, but never kill.
+ */
+#define RETURN_CALL_FROM  (6u << 16 | 11u << 8)
+#define RETURN_CALL_UNTIL (6u << 16 | 15u << 8)
+
 static bool returns_hurt(const struct ec_features *f)
 {
+#if defined(__x86_64__)
+	if (f->version >= RETURN_CALL_FROM && f->version < RETURN_CALL_UNTIL) {
+		int rc = ec_uretprobe_trial(f);
+
+		ec_debug("return probes on a program under seccomp: %s",
+			 rc < 0 ? strerror(-rc)
+			 : rc	? "safe"
+				: "it was killed");
+		return rc <= 0;
+	}
+#endif
 	return false;
 }
 
 static bool returns_on_insns(const struct ec_options *o, const struct ec_features *f)
 {
-	return o->returns == EC_RETURNS_INSN ||
-	       (o->returns == EC_RETURNS_AUTO && returns_hurt(f));
+	if (o->returns != EC_RETURNS_AUTO)
+		return o->returns == EC_RETURNS_INSN;
+	if (!returns_hurt(f))
+		return false;
+	ec_info("this kernel's return probes may kill programs under seccomp: probes stand "
+		"on instructions instead, which costs more");
+	return true;
 }
 
 int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
