@@ -12,7 +12,7 @@
 	0x3b		   /* what linkers write: from the table's own start, 4 bytes */
 #define ENC_FOUR_MASK 0x07 /* … of a pointer's format: 3 is four bytes, signed or not */
 
-#define SYMBOLS_MAX 262144 /* all are looked at, each time */
+#define SYMBOLS_MAX 65536 /* all are looked at, each time */
 
 struct table {
 	uint64_t va; /* of the header; entries are relative to it */

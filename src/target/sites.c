@@ -9,14 +9,16 @@
 #include <errno.h>
 #include <string.h>
 
-#define FUNCTION_MAX 65536 /* bytes decoded from a function's start */
-#define SHORT_JUMP   130   /* bytes that the two-byte jumps reach, and a little */
+#define FUNCTION_MAX 65536  /* bytes decoded from a function's start */
+#define DECODED_MAX  262144 /* instructions in all */
+#define SHORT_JUMP   130    /* bytes that the two-byte jumps reach, and a little */
 
 struct sites {
 	const struct ec_file *f;
 	uint64_t fn;
 	uint64_t *out;
 	size_t n, max;
+	unsigned int budget;
 };
 
 /* An instruction that has the function's address, in its way. */
@@ -51,9 +53,12 @@ static int candidate(struct sites *s, uint64_t at)
 	if (!va || at - va > FUNCTION_MAX)
 		return -EMLINK;
 	/* from the function's start, so that we decode what runs */
-	for (; va <= at; va += in.size)
+	for (; va <= at; va += in.size) {
+		if (!s->budget--)
+			return -E2BIG;
 		if (ec_insn_get(s->f, va, UINT64_MAX, &in))
 			return -EMLINK;
+	}
 	return use(s, &in);
 }
 
@@ -111,7 +116,8 @@ static int scan_near(struct sites *s)
 
 int ec_code_return_sites(const struct ec_file *f, uint64_t fn, uint64_t *out, size_t max)
 {
-	struct sites s = {.f = f, .fn = fn, .out = out, .max = max};
+	struct sites s = {
+		.f = f, .fn = fn, .out = out, .max = max, .budget = DECODED_MAX};
 	int err;
 
 	if (f->arch != EC_ARCH_X86_64)
