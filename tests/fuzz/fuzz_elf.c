@@ -52,7 +52,7 @@ static void look(const struct ec_file *f)
 	struct ec_sym s, whole;
 	struct ec_known k;
 	uint8_t id[20];
-	uint64_t va;
+	uint64_t va, many[8];
 	int arg;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -63,6 +63,9 @@ static void look(const struct ec_file *f)
 		ec_code_count_arg(f, whole, s.va, &arg);
 		ec_code_entry(f, s, false, 3);
 		ec_code_step(f, s.va);
+		if (ec_code_returns(f, s, many, 8) > 8 ||
+		    ec_code_return_sites(f, s.va, many, 8) > 8)
+			abort();
 	}
 	ec_file_imports(f, "SSL_write");
 	ec_file_needs(f, "libcrypto.so.3");
