@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define EC_PLAN_BUILD_ID 20 /* bytes of a build id at most */
-#define EC_PLAN_POINTS 128
+#define EC_PLAN_POINTS	 128
 
 /*
  * Returns are seen in one of two ways, and a plan has both: by a return probe
@@ -66,7 +66,7 @@ struct ec_plan {
 	char version[32];	 /* "3.0.19", "3.0 or 3.1", "" when not known */
 	char how[96];		 /* "symbols; internal functions by call target" */
 	char why[160];
-	char todo[160]; /* what to do instead */
+	char todo[160];	  /* what to do instead */
 	char no_insn[96]; /* why returns cannot be seen without return probes; "": can */
 	struct ec_point points[EC_PLAN_POINTS];
 };
