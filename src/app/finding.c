@@ -46,7 +46,7 @@ static int on_candidate(void *ctx, struct ec_candidate *c)
 		return -ENOMEM;
 	f->pid = c->pid;
 	f->by_name = c->module->wants && c->module->wants(base ? base + 1 : c->path);
-	ec_targets_pump(t);
+	ec_targets_begin(t, f);
 	return 0;
 }
 
@@ -71,9 +71,10 @@ static void file_named(struct ec_targets *t, int fd, const char *path,
 
 	ec_scan_add(t->scan, st->st_dev, st->st_ino);
 	f = ec_targets_file_add(t, fd, path, st->st_dev, st->st_ino);
-	if (f)
-		f->named = named;
-	ec_targets_pump(t);
+	if (!f)
+		return;
+	f->named = named;
+	ec_targets_begin(t, f);
 }
 
 /* --libssl PATH. 0 or an exit code */
@@ -197,6 +198,7 @@ static void others_look(struct ec_targets *t)
 void ec_targets_tick(struct ec_targets *t, uint64_t now)
 {
 	ec_probed_tick(t->probed, now);
+	ec_cache_tick(t->cache);
 	if (!t->watch || now - t->others < OTHERS_NS)
 		return;
 	t->others = now;

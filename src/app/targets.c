@@ -18,6 +18,7 @@
 #define FILES_MAX 256 /* waiting at a time: each is an open descriptor */
 
 static void planner_lost(struct ec_targets *t, const char *why);
+static void pump(struct ec_targets *t);
 
 static void file_free(struct ec_tfile *f)
 {
@@ -152,6 +153,24 @@ static void attach(struct ec_targets *t, const struct ec_tfile *f,
 	tell_refused(t, f, plan, strerror(-err));
 }
 
+/* The end of a file's way. */
+static void answered(struct ec_targets *t, struct ec_tfile *f, int err,
+		     struct ec_plan *plan)
+{
+	if (!err && !plan->npoints)
+		err = -ENOENT;
+	if (!err && ec_session_insn(t->o.session) && plan->no_insn[0]) {
+		memcpy(plan->why, plan->no_insn, sizeof(plan->no_insn));
+		plan->npoints = 0;
+		err = -ENOENT;
+	}
+	if (err)
+		refuse(t, f, err, plan);
+	else if (!ec_probed_has(t->probed, f->dev, f->ino))
+		attach(t, f, plan);
+	file_free(f);
+}
+
 static void on_planned(struct ec_targets *t, const struct ec_msg *m)
 {
 	struct ec_tfile *f = file_take(t, m->id);
@@ -170,18 +189,10 @@ static void on_planned(struct ec_targets *t, const struct ec_msg *m)
 		memcpy(&plan, t->body, sizeof(plan));
 	if (m->len != sizeof(plan) || ec_plan_check(&plan, nprogs))
 		err = -EBADMSG;
-	if (!err && !plan.npoints)
-		err = -ENOENT;
-	if (!err && ec_session_insn(t->o.session) && plan.no_insn[0]) {
-		memcpy(plan.why, plan.no_insn, sizeof(plan.no_insn));
-		plan.npoints = 0;
-		err = -ENOENT;
-	}
-	if (err)
-		refuse(t, f, err, &plan);
-	else if (!ec_probed_has(t->probed, f->dev, f->ino))
-		attach(t, f, &plan);
-	file_free(f);
+	else
+		ec_cache_put(t->cache, f->cachable ? &f->file_id : NULL, f->module, err,
+			     &plan);
+	answered(t, f, err, &plan);
 }
 
 static void on_planner(void *ctx, uint32_t events)
@@ -201,7 +212,7 @@ static void on_planner(void *ctx, uint32_t events)
 	}
 	if (m.type == EC_MSG_PLANNED)
 		on_planned(t, &m);
-	ec_targets_pump(t);
+	pump(t);
 	if (!t->waiting && !t->finding)
 		t->o.settled(t->o.ctx);
 }
@@ -238,7 +249,7 @@ static void on_watchdog(void *ctx, uint32_t events)
 
 int ec_targets_planner(struct ec_targets *t)
 {
-	int err = ec_planner_spawn(&t->planner);
+	int err = ec_planner_spawn_with(t->cache, &t->planner);
 
 	if (!err)
 		err = ec_loop_add_fd(t->o.loop, t->planner.sock, EPOLLIN, on_planner, t,
@@ -277,12 +288,12 @@ static void planner_lost(struct ec_targets *t, const char *why)
 		ec_fail(EC_FAIL_INTERNAL, "planner", "it cannot be started again");
 		return;
 	}
-	ec_targets_pump(t);
+	pump(t);
 	if (!t->waiting && !t->finding)
 		t->o.settled(t->o.ctx);
 }
 
-void ec_targets_pump(struct ec_targets *t)
+static void pump(struct ec_targets *t)
 {
 	for (struct ec_tfile *f = t->first; f && t->flying < IN_FLIGHT; f = f->next) {
 		struct ec_msg m = {.type = EC_MSG_PLAN, .id = f->id, .arg = f->module};
@@ -306,18 +317,42 @@ struct ec_tfile *ec_targets_file_add(struct ec_targets *t, int fd, const char *p
 		close(fd);
 		return NULL;
 	}
-	room_wait(t);
 	f->id = ++t->next_id;
 	f->fd = fd;
 	f->module = t->o.options->module_index;
 	f->dev = dev;
 	f->ino = ino;
+	f->cachable = !ec_file_id_get(fd, &f->file_id);
 	snprintf(f->path, sizeof(f->path), "%s",
 		 n < sizeof(f->path) ? path : path + n - sizeof(f->path) + 1);
+	return f;
+}
+
+/* Answered without the planner: true, and done. */
+static bool known_before(struct ec_targets *t, struct ec_tfile *f)
+{
+	static struct ec_plan plan;
+	int err = 0;
+
+	memset(&plan, 0, sizeof(plan));
+	if (ec_cache_by_file(t->cache, f->cachable ? &f->file_id : NULL, f->module, &plan,
+			     &err) == EC_CACHE_MISS)
+		return false;
+	answered(t, f, err, &plan);
+	if (!t->waiting && !t->finding)
+		t->o.settled(t->o.ctx);
+	return true;
+}
+
+void ec_targets_begin(struct ec_targets *t, struct ec_tfile *f)
+{
+	if (known_before(t, f))
+		return;
+	room_wait(t);
 	*t->last = f;
 	t->last = &f->next;
 	t->waiting++;
-	return f;
+	pump(t);
 }
 
 int ec_targets_new(const struct ec_targets_opts *o, struct ec_targets **out)
@@ -333,6 +368,8 @@ int ec_targets_new(const struct ec_targets_opts *o, struct ec_targets **out)
 	t->planner.sock = -1;
 	t->body = malloc(EC_MSG_BODY_MAX);
 	err = t->body ? ec_scan_new(&t->scan) : -ENOMEM;
+	if (!err)
+		err = ec_cache_open(ec_options_plan_cache(o->options), &t->cache);
 	po.scan = t->scan;
 	if (!err)
 		err = ec_probed_new(&po, &t->probed);
@@ -409,6 +446,9 @@ void ec_targets_free(struct ec_targets *t)
 	ec_places_free(t->places);
 	ec_probed_free(t->probed);
 	ec_scan_free(t->scan);
+	if (t->cache)
+		ec_cache_save(t->cache);
+	ec_cache_free(t->cache);
 	free(t->body);
 	free(t);
 }

@@ -5,6 +5,7 @@
 
 #include "app/probed.h"
 #include "app/targets.h"
+#include "discover/cache.h"
 #include "privsep/child.h"
 
 /* A file on its way. */
@@ -17,6 +18,8 @@ struct ec_tfile {
 	uint64_t asked; /* ns; 0: not yet */
 	pid_t pid;	/* that maps it; 0: none */
 	bool named;
+	bool cachable;
+	struct ec_file_id file_id;
 	bool by_name; /* its name says that it is a library of the module */
 	char path[256];
 };
@@ -29,6 +32,7 @@ struct ec_targets {
 	struct ec_watch *watch;
 	struct ec_places *places;
 	struct ec_probed *probed;
+	struct ec_cache *cache;
 	struct ec_tfile *first, **last;
 	unsigned int waiting, flying;
 	uint32_t next_id;
@@ -41,10 +45,11 @@ struct ec_targets {
 	char *body;
 };
 
-/* One file more for the planner; owns fd. NULL: out of memory. Then ec_targets_pump(). */
+/* One file more; owns fd. NULL: out of memory. Then ec_targets_begin(). */
 struct ec_tfile *ec_targets_file_add(struct ec_targets *t, int fd, const char *path,
 				     uint64_t dev, uint64_t ino);
-/* Asks the planner for what it can take. */
-void ec_targets_pump(struct ec_targets *t);
+/* Its plan from the cache, or the planner is asked when it can take one more. `f` is not
+ * the caller's any more. */
+void ec_targets_begin(struct ec_targets *t, struct ec_tfile *f);
 
 #endif
