@@ -86,7 +86,7 @@ struct family {
 	enum needle with[2];	/* … and, where there are such, any of these */
 	enum needle version;	/* what stands behind it */
 	const char *why;
-	const char *todo; /* where the file does not know SSLKEYLOGFILE */
+	const char *todo; /* where the file does not name SSLKEYLOGFILE */
 };
 
 #define NOT_YET	 "linked into this file; not supported yet"
@@ -281,16 +281,19 @@ static bool go_version(const struct ec_file *f, uint64_t at, char *out, size_t n
 	return p && copy_text(p, string[1], out, n);
 }
 
-/* What to do follows from the file: does it know the variable for a key log? */
+/*
+ * Does the file name the variable for a key log? That is no promise: in uv 0.13 the name
+ * is there and no key is ever written.
+ */
 static void advise(const struct family *a, const uint64_t *hits, struct ec_known *out)
 {
 	if (a->state == EC_KNOWN_LATER && hits[KEYLOG_NAME] != EC_NEEDLE_NONE)
 		PUT(out->todo,
-		    "it knows SSLKEYLOGFILE: start it with SSLKEYLOGFILE=FILE, and give "
-		    "its keys and the packets to Wireshark");
+		    "it names SSLKEYLOGFILE, which may help: start it with "
+		    "SSLKEYLOGFILE=FILE; if keys come, Wireshark decrypts packets by them");
 	else
 		PUT(out->todo, "%s",
-		    a->todo ?: "it does not know SSLKEYLOGFILE: wait for a later release");
+		    a->todo ?: "wait for a later release (SSLKEYLOGFILE would not help: it is not in the file)");
 }
 
 static void tell(const struct ec_file *f, const struct family *a, const uint64_t *hits,
