@@ -81,6 +81,18 @@ static bool plan_sound(const struct ec_msg *m, const struct ec_plan *p)
 	return m->err || (p->npoints && m->arg != EC_PLAN_ANY);
 }
 
+/* What stands in for return probes where those harm: not what is used elsewhere. */
+static void drop_stand_ins(struct ec_plan *p)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < p->npoints; i++) {
+		if (p->points[i].ret == EC_POINT_RET_NO)
+			p->points[n++] = p->points[i];
+	}
+	p->npoints = n;
+}
+
 static int on_planned(struct ec_survey *s, const struct ec_msg *m)
 {
 	struct ec_survey_file *f = &s->files[s->waiting[s->head].file];
@@ -98,6 +110,7 @@ static int on_planned(struct ec_survey *s, const struct ec_msg *m)
 		if (!f->plan)
 			return -ENOMEM;
 		memcpy(f->plan, p, sizeof(*p));
+		drop_stand_ins(f->plan);
 	}
 	pop(s);
 	return 0;

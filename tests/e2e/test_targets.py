@@ -84,6 +84,8 @@ def python_is_captured(place):
         names = {x["function"] for x in row["points"]}
         assert len(names) >= 4 and any("write" in n for n in names), names
         assert {x["kind"] for x in row["points"]} == {"entry", "return"}
+        places = [(x["function"], x["kind"]) for x in row["points"]]
+        assert len(set(places)) == len(places), places  # no stand-ins for return probes
         assert 0 < row["ns_per_call"] < 100000 and not row["why"], row
 
         text = run("targets").stdout.splitlines()
