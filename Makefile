@@ -93,7 +93,8 @@ $(foreach s,$(HELPER_SRC),$(eval $(s:tests/%.c=$(B)/tests/%): $(s)))
 # Fuzzers build their own objects: clang, sanitizers, coverage.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/%.c=$(B)/tests/%)
-FUZZ_LIB := $(filter src/base/% src/model/% src/target/% src/modules/% src/capture/decode.c,$(LIB_SRC))
+FUZZ_LIB := $(filter src/base/% src/model/% src/target/% src/modules/% src/capture/decode.c \
+	   src/host/container.c src/host/cgroup.c src/host/cgroup_mounts.c,$(LIB_SRC))
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(FUZZ_LIB)
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu11 -D_GNU_SOURCE -Isrc -g -O1 -fsanitize=fuzzer,address,undefined \

@@ -151,8 +151,7 @@ static bool by_handle(const struct ec_cgroup_place *p, uint64_t id, char rest[PA
 	if (n <= 0)
 		return false;
 	path[n] = 0;
-	/* One that was removed, or is not below our mount, has no name that leads to it.
-	 */
+	/* One that was removed, or is not below our mount: no name leads to it. */
 	behind = ec_cgroup_behind(p->point, path);
 	if (!behind || ec_cgroup_id(path, &same) || same != id)
 		return false;
@@ -178,8 +177,7 @@ int ec_cgroup_of_id(uint64_t id, char *out, size_t n)
 	return 0;
 }
 
-/* --- what a folder holds ---------------------------------------------------------------
- */
+/* --- what a folder holds -------------------------------------------------------- */
 
 static unsigned int take_ups(const char **path)
 {

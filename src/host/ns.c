@@ -44,7 +44,6 @@ static int refused(pid_t pid, int err)
 
 	switch (err) {
 	case EPERM:
-	case EACCES:
 		return -EACCES;
 	case ENOENT:
 		snprintf(dir, sizeof(dir), "/proc/%d", pid);

@@ -28,7 +28,7 @@ int ec_ns_parse(const char *word, const char *name, uint64_t *ino);
 int ec_proc_ns_pid(pid_t pid, pid_t *inner);
 /*
  * The program's path as the process sees it, without " (deleted)". 0; 1: the file is
- * deleted or replaced; -ENOENT: a kernel thread, which has none; -ESRCH; -EACCES;
+ * deleted or replaced; -ENOENT: a kernel thread or one that has ended; -ESRCH; -EACCES;
  * -ENAMETOOLONG. It may lead to another file where the process has another root.
  */
 int ec_proc_exe(pid_t pid, char *out, size_t n);
