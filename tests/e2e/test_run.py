@@ -273,7 +273,7 @@ def disk_full(place):
             assert os.path.getsize(f"{small}/out") >= 240 << 10, "what fitted is there"
     finally:
         subprocess.run(["umount", small])
-    with Capture("-o", "json:/dev/full", command=["true"]) as cap:
+    with Capture("-o", "json:/dev/full", command=["true"], ready=False) as cap:
         assert cap.wait() == 1 and "/dev/full" in cap.log()
 
 
