@@ -26,8 +26,8 @@
  */
 #define EC_COOKIE(target, shape, dir) \
 	((__u64)(target) | (__u64)((shape) | ((dir)&3) << 4) << 32)
-/* … or-ed in: the point is a return instruction, before which the stack is as at entry.
- * All that a program looks at where a call ends: return probes need no cookie. */
+/* All of the cookie where a call ends: the point is a return instruction, before which
+ * the stack is as at entry. 0 at return probes, which so need none. */
 #define EC_COOKIE_RET_INSN  (1ull << 39)
 #define EC_COOKIE_TARGET(c) ((__u32)(c))
 #define EC_COOKIE_SHAPE(c)  ((__u32)((c) >> 32) & 0xf)

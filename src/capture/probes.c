@@ -32,8 +32,7 @@ static int attach_point(struct ec_session *s, struct ec_links *links,
 	if (!p)
 		return -ENOENT;
 	a->program = bpf_program__fd(p);
-	/* the program of a return probe needs no cookie: EC_COOKIE_RET_INSN */
-	if (s->shape != EC_BPF_LOOP && !a->is_return) {
+	if (s->shape != EC_BPF_LOOP && a->cookie) {
 		clone = ec_clone_load(p, a->cookie);
 		if (clone >= 0)
 			a->program = clone;
@@ -62,14 +61,15 @@ static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 			struct ec_attach_point a = {
 				.fd = fd,
 				.offset = pt->offset,
-				.cookie = EC_COOKIE(id, pt->shape, pt->dir),
 				.is_return = pt->is_return,
 			};
 			bool leaves = pt->is_return || pt->ret;
 			int err = 0;
 
-			if (pt->ret == EC_POINT_RET_INSN)
-				a.cookie |= EC_COOKIE_RET_INSN;
+			if (!leaves)
+				a.cookie = EC_COOKIE(id, pt->shape, pt->dir);
+			else if (pt->ret == EC_POINT_RET_INSN)
+				a.cookie = EC_COOKIE_RET_INSN;
 			if (leaves == returns && ec_point_used(pt, s->insn))
 				err = attach_point(s, links, program_of(s, module, pt),
 						   &a, pids, npids);

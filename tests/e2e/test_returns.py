@@ -5,10 +5,11 @@ strict seccomp filters, and are captured whole."""
 import glob
 import os
 import re
+import shlex
 import signal
 import subprocess
 
-from harness import (ENV, HELPERS, KERNEL, OLD_SHAPES, SLOW, Capture, main, nothing_lost, sums)
+from harness import HELPERS, KERNEL, OLD_SHAPES, Capture, main, nothing_lost, sums
 from test_calls import SSLPAIR, Report
 
 STRICT = os.path.join(HELPERS, "strict")
@@ -28,17 +29,13 @@ def filter_kills(place):
 
 def strict_pair(place):
     """Two processes under the filter, in the ways of calling the library."""
+    script = "; ".join(shlex.join([STRICT, SSLPAIR, *map(str, c)]) for c in CASES)
     for mode in MODES:
-        said = ""
-        with Capture("--format", "json", "--returns", mode, "--comm", "sslpair") as cap:
-            for args in CASES:
-                p = subprocess.run([STRICT, SSLPAIR, *map(str, args)], capture_output=True,
-                                   text=True, env=ENV, timeout=60 * SLOW)
-                assert p.returncode == 0, (mode, args, p.returncode, p.stderr)
-                said += p.stdout
-            assert cap.stop() == 0, cap.log()
+        with Capture("--format", "json", "--returns", mode,
+                     command=["sh", "-ec", script]) as cap:
+            assert cap.wait(60) == 0, (mode, cap.log())
             nothing_lost(cap)
-            Report(said).compare(cap.items("data"))
+            Report(cap.log()).compare(cap.items("data"))
 
 
 def strict_calls_in_each_shape(place):
