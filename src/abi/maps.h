@@ -130,6 +130,9 @@ struct ec_target {
 enum {
 	/* Probed functions may call each other: only the outermost frame counts. */
 	EC_TARGET_NESTS = 1u << 0,
+	/* Set by the session: its probes are being taken away, another target of the same
+	 * file goes on. Calls that began under it are still right. */
+	EC_TARGET_LEFT = 1u << 1,
 };
 
 /* ec_conns: key and value. */

@@ -205,11 +205,12 @@ void ec_probed_twice(struct ec_probed *p, uint32_t first, uint32_t second)
 	if (!a || !b || a == b || a->alias || b->alias || a->plan != b->plan ||
 	    strcmp(a->rec.version, b->rec.version))
 		return;
-	drop = b->keep && !a->keep ? a : b;
+	/* the newer one: of short-lived containers the first to come outlives the rest */
+	drop = a->keep != b->keep ? (a->keep ? b : a) : first > second ? a : b;
 	a = drop == b ? a : b;
 	ec_debug("%s: the same file as %s; probed once", drop->rec.path, a->rec.path);
 	drop->alias = a->rec.h.target;
-	ec_session_detach(p->session, drop->rec.h.target);
+	ec_session_leave(p->session, drop->rec.h.target);
 	p->probes -= drop->probes;
 	drop->probes = 0;
 }
@@ -274,8 +275,7 @@ static void go(struct ec_probed *p, struct one **at)
 	ec_map_del(p->files, &key);
 	p->count--;
 	p->probes -= t->probes;
-	if (!t->alias)
-		ec_session_detach(p->session, t->rec.h.target);
+	ec_session_detach(p->session, t->rec.h.target);
 	ec_scan_forget(p->o.scan, t->rec.dev, t->rec.ino);
 	t->rec.state = EC_TARGET_GONE;
 	t->rec.h.time = ec_clock_mono();

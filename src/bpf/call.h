@@ -49,6 +49,14 @@ static __always_inline int frame_encloses(const struct ec_frame *f, __u64 sp,
 	       f->dir == dir;
 }
 
+/* Is the target one whose calls another target of the same file takes over? */
+static __always_inline int target_left(__u32 id)
+{
+	struct ec_target *t = bpf_map_lookup_elem(&ec_targets, &id);
+
+	return !t || t->flags & EC_TARGET_LEFT;
+}
+
 /*
  * Notes a call that is open. One that has no room takes the place of the oldest. 0: it is
  * noted already, for another target whose probes stand at the same place.
@@ -56,6 +64,7 @@ static __always_inline int frame_encloses(const struct ec_frame *f, __u64 sp,
 static __always_inline int frame_put(void *ctx, struct ec_thread *t, struct ec_frame *new)
 {
 	struct ec_frame *f = 0, *oldest = 0;
+	__u32 first = 0; /* target that saw this very call before us */
 
 #pragma unroll
 	for (int i = 0; i < EC_FRAMES; i++) {
@@ -63,10 +72,8 @@ static __always_inline int frame_put(void *ctx, struct ec_thread *t, struct ec_f
 
 		if (g->sp == new->sp && g->target != new->target &&
 		    g->serial == t->serial && g->handle == new->handle &&
-		    g->buf == new->buf) {
-			twice_tell(ctx, g->target, new->target);
-			return 0;
-		}
+		    g->buf == new->buf)
+			first = g->target;
 		if (g->sp == new->sp || !g->sp) {
 			if (!f || g->sp == new->sp)
 				f = g;
@@ -76,6 +83,11 @@ static __always_inline int frame_put(void *ctx, struct ec_thread *t, struct ec_f
 			new->nested = 1;
 		if (!oldest || g->serial < oldest->serial)
 			oldest = g;
+	}
+	/* a frame of one that left may be that of an earlier call: then it is ours */
+	if (first && !target_left(first)) {
+		twice_tell(ctx, first, new->target);
+		return 0;
 	}
 	if (!f) {
 		f = oldest;
@@ -162,8 +174,10 @@ static __always_inline void call_emit(void *ctx, const struct ec_config *cfg,
 	__u32 dir = f->dir & 1;
 	__u64 copy = n;
 
-	if (!tg)
+	if (!tg) {
+		count_lost(EC_LOSS_TABLE, n);
 		return;
+	}
 	e.ctx = ctx;
 	e.who = t;
 	e.conn = conn_get(ctx, cfg, tg, target, t->process, f->handle);

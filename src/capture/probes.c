@@ -163,21 +163,48 @@ int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 	return 0;
 }
 
+static struct ec_probed *probed(struct ec_session *s, uint32_t target)
+{
+	for (size_t i = 0; i < s->ntargets; i++)
+		if (s->targets[i].id == target)
+			return &s->targets[i];
+	return NULL;
+}
+
+static void links_leave(struct ec_session *s, struct ec_links *l)
+{
+	if (!l->n)
+		return;
+	if (s->multi)
+		ec_links_close_later(l);
+	else
+		ec_links_retire(l, 0);
+}
+
+void ec_session_leave(struct ec_session *s, uint32_t target)
+{
+	struct ec_probed *p = probed(s, target);
+	int map = ec_session_map(s, "ec_targets");
+	struct ec_target params;
+
+	if (!p)
+		return;
+	if (!bpf_map_lookup_elem(map, &target, &params)) {
+		params.flags |= EC_TARGET_LEFT;
+		bpf_map_update_elem(map, &target, &params, BPF_EXIST);
+	}
+	links_leave(s, &p->links);
+}
+
 void ec_session_detach(struct ec_session *s, uint32_t target)
 {
-	for (size_t i = 0; i < s->ntargets; i++) {
-		struct ec_links links = s->targets[i].links;
+	struct ec_probed *p = probed(s, target);
 
-		if (s->targets[i].id != target)
-			continue;
-		s->targets[i] = s->targets[--s->ntargets];
-		if (s->multi)
-			ec_links_close_later(&links);
-		else
-			ec_links_retire(&links, 0);
-		target_leave(s, target);
+	if (!p)
 		return;
-	}
+	links_leave(s, &p->links);
+	*p = s->targets[--s->ntargets];
+	target_leave(s, target);
 }
 
 void ec_session_probes_free(struct ec_session *s, int wait_ms)

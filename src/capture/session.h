@@ -80,6 +80,12 @@ int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 		      const struct ec_plan *plan, const pid_t *pids, size_t npids,
 		      uint32_t *target, unsigned int *probes);
 /*
+ * Another target is the same file: this one's probes are taken away, but calls that began
+ * under them, and wait for a peer perhaps for hours, return by the other one's. For those
+ * it stays known until ec_session_detach().
+ */
+void ec_session_leave(struct ec_session *s, uint32_t target);
+/*
  * Takes the probes of a target away, which the kernel does in its own time: they may fire
  * for a while yet, and what they say of the target is right. Its id is not used again.
  */
