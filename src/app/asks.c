@@ -108,5 +108,8 @@ void ec_asks_rest(struct ec_asks *a)
 
 void ec_asks_end(struct ec_asks *a)
 {
+	/* what the worker still holds back for an answer */
+	ec_asks_take(a);
+	ec_asks_rest(a);
 	ec_session_each_conn(a->session, conn_end, a);
 }

@@ -25,7 +25,7 @@ struct ec_asks {
  */
 bool ec_asks_take(struct ec_asks *a);
 void ec_asks_rest(struct ec_asks *a);
-/* Tells the worker where every connection stands: the end. */
+/* The end: answers what is left, tells the worker where every connection stands. */
 void ec_asks_end(struct ec_asks *a);
 
 #endif

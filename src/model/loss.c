@@ -18,7 +18,9 @@ static const struct {
 	[EC_LOSS_FOREIGN] = {"foreign", "a damaged record"},
 	[EC_LOSS_PORT] = {"port", "the connection's port never became known"},
 	[EC_LOSS_UNSEEN] = {"unseen", "cause not known"},
-	[EC_LOSS_WHO] = {"who", "its process ended before a filter could look at it"},
+	[EC_LOSS_WHO] =
+		{"who",
+		 "its process ended before a filter could look at it, or the look came too late"},
 };
 
 static unsigned int known(enum ec_loss cause)

@@ -262,6 +262,19 @@ void ec_sconn_settle(struct ec_streams *s, struct ec_sconn *c)
 	c->held_bytes = c->held_cost = 0;
 }
 
+/* What a filter cannot judge is lost if it is let go, so that waits for the answer. */
+static bool waits_for_who(const struct ec_streams *s, const struct ec_sconn *c)
+{
+	return s->o.who_filters && !c->who_ready;
+}
+
+bool ec_sconn_due(const struct ec_streams *s, const struct ec_sconn *c, uint64_t time)
+{
+	uint64_t hold = waits_for_who(s, c) ? s->o.hold_who : s->o.hold;
+
+	return time > c->hold_since && time - c->hold_since >= hold;
+}
+
 void ec_sconn_wait(struct ec_streams *s, struct ec_sconn *c, uint64_t time)
 {
 	if (c->settled)
@@ -271,7 +284,7 @@ void ec_sconn_wait(struct ec_streams *s, struct ec_sconn *c, uint64_t time)
 	} else if (!c->waiting.next) {
 		c->hold_since = time;
 		link_add_last(&s->waiting, &c->waiting);
-	} else if (time > c->hold_since && time - c->hold_since >= s->o.hold) {
+	} else if (ec_sconn_due(s, c, time)) {
 		ec_sconn_settle(s, c);
 	}
 }
@@ -307,7 +320,7 @@ void ec_sconn_done(struct ec_streams *s, struct ec_sconn *c, struct ec_call *cal
 {
 	if (!c->settled) {
 		hold(c, call);
-		if (c->held_bytes > s->o.hold_bytes)
+		if (c->held_bytes > s->o.hold_bytes && !waits_for_who(s, c))
 			ec_sconn_settle(s, c);
 		return;
 	}

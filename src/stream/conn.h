@@ -60,6 +60,8 @@ void ec_sconn_learn(struct ec_streams *s, struct ec_sconn *c, const struct ec_ad
 void ec_sconn_settle(struct ec_streams *s, struct ec_sconn *c);
 /* Settles what has all it waits for or has waited long enough, else it waits (on). */
 void ec_sconn_wait(struct ec_streams *s, struct ec_sconn *c, uint64_t time);
+/* Has it waited long enough at record time `time`? */
+bool ec_sconn_due(const struct ec_streams *s, const struct ec_sconn *c, uint64_t time);
 /* A complete call: shown or held. Frees `call` unless it is held. */
 void ec_sconn_done(struct ec_streams *s, struct ec_sconn *c, struct ec_call *call);
 /* Hands on a call, or the part of it that is there. */

@@ -6,11 +6,12 @@
 #include <errno.h>
 #include <string.h>
 
-#define CONNS	   65536
-#define GATHER	   (16u << 20)
-#define MEMORY	   (64u << 20)
-#define HOLD_NS	   200000000ull
-#define HOLD_BYTES (256u << 10)
+#define CONNS	    65536
+#define GATHER	    (16u << 20)
+#define MEMORY	    (64u << 20)
+#define HOLD_NS	    200000000ull
+#define HOLD_WHO_NS 5000000000ull
+#define HOLD_BYTES  (256u << 10)
 
 static int close_now(struct ec_streams *s, struct ec_sconn *c,
 		     const struct ec_rec_conn *r);
@@ -41,6 +42,7 @@ int ec_streams_new(const struct ec_stream_opts *o, struct ec_streams **out)
 	s->o.gather = o->gather ?: GATHER;
 	s->o.memory = o->memory ?: MEMORY;
 	s->o.hold = o->hold ?: HOLD_NS;
+	s->o.hold_who = o->hold_who ?: HOLD_WHO_NS;
 	s->o.hold_bytes = o->hold_bytes ?: HOLD_BYTES;
 	s->busy.prev = s->busy.next = &s->busy;
 	s->waiting.prev = s->waiting.next = &s->waiting;
@@ -320,23 +322,31 @@ int ec_streams_who(struct ec_streams *s, uint64_t process, uint64_t mono)
 		ec_sconn_wait(s, c, mono);
 		if (c->settled && !closed(s, c, &rc))
 			ec_sconn_count(s, c);
+		if (!next->next)
+			next = s->waiting.next; /* had to go for room */
 	}
 	return s->err ?: rc;
 }
 
 int ec_streams_tick(struct ec_streams *s, uint64_t mono)
 {
-	struct ec_sconn *c;
+	struct ec_link *l, *next;
 	int rc = 0;
 
 	s->err = 0;
-	while (s->waiting.next != &s->waiting) {
-		c = of_waiting(s->waiting.next);
+	for (l = s->waiting.next; l != &s->waiting; l = next) {
+		struct ec_sconn *c = of_waiting(l);
+
+		next = l->next;
 		if (mono < c->hold_since || mono - c->hold_since < s->o.hold)
 			break;
+		if (!ec_sconn_due(s, c, mono))
+			continue;
 		ec_sconn_settle(s, c);
 		if (!closed(s, c, &rc))
 			ec_sconn_count(s, c);
+		if (!next->next)
+			next = s->waiting.next; /* had to go for room */
 	}
 	return s->err ?: rc;
 }

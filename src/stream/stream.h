@@ -11,8 +11,9 @@
  * - While a connection's addresses are still being looked for (EC_CHUNK_PENDING) its
  *   calls are held, up to `hold` ns and `hold_bytes`, so that the first message has them
  *   too. Held calls are handed on in the order of their time within the connection.
- * - The same while user space is asked about its process (EC_CHUNK_WHO). What then turns
- *   out not to be wanted is counted as filtered, and what could not be decided as
+ * - The same while user space is asked about its process (EC_CHUNK_WHO). With filters
+ *   that need the answer it is waited for up to `hold_who` ns and as long as there is
+ *   memory: what is not wanted is counted as filtered, and what could not be decided as
  *   EC_LOSS_WHO.
  * - With ports given, calls of other ports are counted as filtered, and those whose port
  *   never became known as EC_LOSS_PORT.
@@ -31,6 +32,7 @@ struct ec_stream_opts {
 	size_t gather;	   /* 0: 16 MiB */
 	size_t memory;	   /* 0: 64 MiB over all connections */
 	uint64_t hold;	   /* ns of record time, 0: 200 ms */
+	uint64_t hold_who; /* the same for an answer that a filter needs, 0: 5 s */
 	size_t hold_bytes; /* of one connection, 0: 256 KiB */
 	const uint16_t *ports;
 	size_t nports;

@@ -240,20 +240,54 @@ static void test_losses(void **state)
 static void test_no_answer(void **state)
 {
 	call(1, 10 * MS, "early", WHO);
-	assert_int_equal(ec_streams_tick(s, 300 * MS), 0);
+	assert_int_equal(ec_streams_tick(s, 5000 * MS), 0);
+	assert_int_equal(account(s).lost[EC_LOSS_WHO].bytes, 0);
+	assert_int_equal(ec_streams_tick(s, 5010 * MS), 0);
 	expect("");
 	assert_int_equal(account(s).lost[EC_LOSS_WHO].bytes, 5);
-	call(1, 310 * MS, "still", WHO);
+	call(1, 5020 * MS, "still", WHO);
 	assert_int_equal(account(s).lost[EC_LOSS_WHO].bytes, 10);
-	learn(1, EC_VERDICT_PASS, 320 * MS);
-	call(1, 330 * MS, "now", WHO);
+	learn(1, EC_VERDICT_PASS, 5030 * MS);
+	call(1, 5040 * MS, "now", WHO);
 	expect("data 1 :1 sent [now]\n");
 	assert_int_equal(account(s).lost[EC_LOSS_WHO].bytes, 10);
 	/* at the end of the capture the same */
-	call(2, 340 * MS, "held", WHO);
+	call(2, 5050 * MS, "held", WHO);
 	assert_int_equal(ec_streams_flush(s), 0);
 	expect("");
 	assert_int_equal(account(s).lost[EC_LOSS_WHO].bytes, 14);
+}
+
+/* Longer and more than what only waits for addresses, which is let go meanwhile. */
+static void test_waits_on(void **state)
+{
+	ec_streams_free(s);
+	begin((struct ec_stream_opts){.who_filters = true, .hold_bytes = 4});
+	call(1, 10 * MS, "1234567", WHO);
+	call(1, 11 * MS, "89", WHO);
+	learn(2, EC_VERDICT_PASS, 5);
+	call(2, 12 * MS, "abc", PENDING);
+	learn(3, EC_VERDICT_PASS, 5);
+	call(3, 13 * MS, "def", PENDING);
+	assert_int_equal(ec_streams_tick(s, 212 * MS), 0);
+	expect("data 2 sent [abc]\n");
+	call(3, 14 * MS, "gh", PENDING);
+	expect("data 3 sent [def]\ndata 3 sent [gh]\n");
+	assert_int_equal(ec_streams_tick(s, 1000 * MS), 0);
+	expect("");
+	learn(1, EC_VERDICT_PASS, 1001 * MS);
+	expect("data 1 :1 sent [1234567]\ndata 1 :1 sent [89]\n");
+	/* but not without bound */
+	ec_streams_free(s);
+	begin((struct ec_stream_opts){.who_filters = true, .memory = 2000});
+	for (uint64_t conn = 1; conn <= 7; conn++)
+		call(conn, 10 + conn, "some bytes", WHO);
+	assert_true(account(s).lost[EC_LOSS_WHO].bytes >= 10);
+	for (uint64_t conn = 1; conn <= 7; conn++)
+		learn(conn, EC_VERDICT_PASS, 30);
+	assert_int_equal(account(s).lost[EC_LOSS_WHO].bytes + 10 * account(s).messages,
+			 70);
+	assert_true(account(s).messages >= 1);
 }
 
 /* What was found out is forgotten, for others: what the programs let pass is shown. */
@@ -328,6 +362,7 @@ int main(void)
 		CASE(test_verdicts, filtered),
 		CASE(test_losses, filtered),
 		CASE(test_no_answer, filtered),
+		CASE(test_waits_on, filtered),
 		CASE(test_forgotten, filtered),
 		CASE(test_ports_too, filtered),
 		// clang-format on
