@@ -299,6 +299,7 @@ static void on_watch(void *ctx, uint32_t events)
 		on_pid_end(a, 0);
 	ec_session_counts_sync(a->session);
 	ec_targets_tick(a->targets, ec_clock_mono());
+	ec_finder_tick(a->finder, a->session);
 	if (a->o->follow && a->o->pids.n && (a->ticks++ < 2 || !a->pids_left) &&
 	    !ec_follow_left(a->session)) {
 		ec_info("all named processes and their descendants have ended");

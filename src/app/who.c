@@ -19,7 +19,11 @@
 struct ec_finder {
 	const struct ec_options *o;
 	uint64_t netns[EC_OPT_STRS_MAX];
-	int cgroups[EC_CGROUPS_MAX]; /* folders of v2, while the kernel can decide */
+	struct folder {
+		char *path;
+		dev_t dev;
+		ino_t ino;	   /* of what the kernel was given */
+	} cgroups[EC_CGROUPS_MAX]; /* of v2, while the kernel can decide */
 	size_t ncgroups;
 	bool numbers;	   /* a process's number here is the one that the kernel tells */
 	bool cgroups_ours; /* one of v1, or too many: decided here */
@@ -41,7 +45,7 @@ static int netns_parse(struct ec_finder *f)
 	return 0;
 }
 
-static int cgroups_open(struct ec_finder *f)
+static int cgroups_find(struct ec_finder *f)
 {
 	const struct ec_opt_strs *l = &f->o->cgroups;
 
@@ -55,10 +59,9 @@ static int cgroups_open(struct ec_finder *f)
 		f->cgroups_ours |= version != 2;
 		if (f->cgroups_ours)
 			continue;
-		f->cgroups[f->ncgroups] =
-			open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (f->cgroups[f->ncgroups] < 0)
-			return ec_fail(EC_FAIL_CGROUP_UNKNOWN, l->v[i], strerror(errno));
+		f->cgroups[f->ncgroups].path = strdup(folder);
+		if (!f->cgroups[f->ncgroups].path)
+			return ec_fail(EC_FAIL_INTERNAL, l->v[i], strerror(ENOMEM));
 		f->ncgroups++;
 	}
 	return 0;
@@ -75,7 +78,7 @@ int ec_finder_new(const struct ec_options *o, struct ec_finder **out)
 	f->numbers = ec_host_numbers();
 	rc = netns_parse(f);
 	if (!rc)
-		rc = cgroups_open(f);
+		rc = cgroups_find(f);
 	if (rc) {
 		ec_finder_free(f);
 		return rc;
@@ -84,17 +87,12 @@ int ec_finder_new(const struct ec_options *o, struct ec_finder **out)
 	return 0;
 }
 
-static void cgroups_close(struct ec_finder *f)
-{
-	while (f->ncgroups)
-		close(f->cgroups[--f->ncgroups]);
-}
-
 void ec_finder_free(struct ec_finder *f)
 {
 	if (!f)
 		return;
-	cgroups_close(f);
+	while (f->ncgroups)
+		free(f->cgroups[--f->ncgroups].path);
 	free(f);
 }
 
@@ -110,15 +108,44 @@ uint32_t ec_finder_filters(const struct ec_finder *f)
 	return filters;
 }
 
+/* The map holds the cgroup, not the open folder. */
+static int cgroup_give(struct ec_finder *f, struct ec_session *s, unsigned int i)
+{
+	struct folder *c = &f->cgroups[i];
+	_ec_close_ int fd = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	int err;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	err = ec_session_cgroup(s, i, fd);
+	if (!err) {
+		c->dev = st.st_dev;
+		c->ino = st.st_ino;
+	}
+	return err;
+}
+
 int ec_finder_session(struct ec_finder *f, struct ec_session *s)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && !f->cgroups_ours && i < f->ncgroups; i++)
-		err = ec_session_cgroup_add(s, f->cgroups[i]);
-	/* the map holds them; open folders would keep their cgroups from going */
-	cgroups_close(f);
+	for (unsigned int i = 0; !err && !f->cgroups_ours && i < f->ncgroups; i++)
+		err = cgroup_give(f, s, i);
 	return err;
+}
+
+void ec_finder_tick(struct ec_finder *f, struct ec_session *s)
+{
+	for (unsigned int i = 0; !f->cgroups_ours && i < f->ncgroups; i++) {
+		const struct folder *c = &f->cgroups[i];
+		struct stat st;
+
+		if (stat(c->path, &st) || (st.st_dev == c->dev && st.st_ino == c->ino))
+			continue;
+		if (!cgroup_give(f, s, i))
+			ec_debug("%s: made anew", c->path);
+	}
 }
 
 struct running {

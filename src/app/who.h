@@ -19,6 +19,9 @@ void ec_finder_free(struct ec_finder *f);
 uint32_t ec_finder_filters(const struct ec_finder *f);
 /* Hands the kernel what it decides by. 0 or -errno */
 int ec_finder_session(struct ec_finder *f, struct ec_session *s);
+/* A cgroup that was removed and made anew (a service that was started again) is another
+ * one to the kernel. Some times a second. */
+void ec_finder_tick(struct ec_finder *f, struct ec_session *s);
 /* Says on the log which of the containers asked for do not run yet. */
 void ec_finder_say_waiting(const struct ec_finder *f);
 /* The process that an EC_ASK_WHO tells of. */

@@ -295,14 +295,16 @@ int ec_session_uid_add(struct ec_session *s, uid_t uid)
 	return bpf_map_update_elem(ec_session_map(s, "ec_uids"), &key, &one, BPF_ANY);
 }
 
-int ec_session_cgroup_add(struct ec_session *s, int fd)
+int ec_session_cgroup(struct ec_session *s, unsigned int i, int fd)
 {
-	uint32_t key = s->config.ncgroups;
+	uint32_t key = i;
 
-	if (key == EC_CGROUPS_MAX)
+	if (i >= EC_CGROUPS_MAX || i > s->config.ncgroups)
 		return -ENOSPC;
 	if (bpf_map_update_elem(ec_session_map(s, "ec_cgroups"), &key, &fd, BPF_ANY))
 		return -errno;
+	if (i < s->config.ncgroups)
+		return 0;
 	s->config.ncgroups++;
 	return config_write(s);
 }

@@ -45,8 +45,11 @@ bool ec_session_pid_known(const struct ec_session *s, pid_t pid); /* or a descen
 /* Takes out those that are not alive. Is one left? */
 bool ec_session_pids_prune(struct ec_session *s, bool (*alive)(pid_t pid));
 int ec_session_uid_add(struct ec_session *s, uid_t uid);
-/* A folder on cgroup v2: processes in it and below. The descriptor stays the caller's. */
-int ec_session_cgroup_add(struct ec_session *s, int fd);
+/*
+ * The i-th folder on cgroup v2, one more than before or another one in the place of what
+ * was there: processes in it and below. The descriptor stays the caller's.
+ */
+int ec_session_cgroup(struct ec_session *s, unsigned int i, int fd);
 
 /* Programs for fork, exec and exit. 0 or -errno */
 int ec_session_host(struct ec_session *s);
