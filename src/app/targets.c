@@ -338,6 +338,8 @@ static bool known_before(struct ec_targets *t, struct ec_tfile *f)
 	if (ec_cache_by_file(t->cache, f->cachable ? &f->file_id : NULL, f->module, &plan,
 			     &err) == EC_CACHE_MISS)
 		return false;
+	if (!err)
+		ec_debug("%s: plan from the cache", f->path);
 	answered(t, f, err, &plan);
 	if (!t->waiting && !t->finding)
 		t->o.settled(t->o.ctx);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the capture tests share: the tool, servers, certificates, comparisons."""
+import atexit
 import base64
 import collections
 import hashlib
@@ -23,6 +24,8 @@ HELPERS = os.path.join(BUILD, "tests", "e2e", "helpers")
 PYTHON = "/usr/bin/python3"  # the system's, with the system's OpenSSL
 # Set by tests/vm/e2e: options for every capture, and how many times slower a guest is.
 EXTRA = os.environ.get("EC_TEST_ARGS", "").split()
+PLANS = tempfile.mkdtemp(prefix="ec-plans-")
+atexit.register(shutil.rmtree, PLANS, True)
 SLOW = float(os.environ.get("EC_TEST_SLOW", "1"))
 KERNEL = tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
 # What the kernel and those options let us expect.
@@ -88,7 +91,8 @@ class Capture:
         self.out = tempfile.NamedTemporaryFile(prefix="ec-out-")
         self.err = tempfile.NamedTemporaryFile(prefix="ec-err-")
         r, w = os.pipe()
-        argv = [ECAPTURE, "tls", *EXTRA, *args, "--ready-fd", str(w)]
+        argv = [ECAPTURE, "tls", "--plan-cache", os.path.join(PLANS, "plans"), *EXTRA, *args,
+                "--ready-fd", str(w)]
         if command:
             argv += ["--", *command]
         self.p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self.out,

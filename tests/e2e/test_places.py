@@ -5,6 +5,7 @@ import glob
 import os
 import shutil
 import subprocess
+import time
 
 from harness import ENV, PYTHON, SLOW, Capture, Skip, main, nothing_lost, wait_for
 from test_calls import SSLPAIR, Report
@@ -140,6 +141,24 @@ def static_program(place):
     static_program_with(place, "static", "-Wl,-u,OpenSSL_version")
 
 
+def plans_of_the_last_run(place):
+    """The second run plans nothing that the first one did; what is not trusted is made anew."""
+    plans = place / "cache/plans"
+    copy_of_libssl(place, "cached")
+    time.sleep(2.5)  # a file that changed a moment ago is not known by its identity
+    for start, known in (("first", False), ("again", True), ("damaged", False), ("anew", True)):
+        if start == "damaged":
+            with open(plans, "r+b") as f:
+                f.seek(200)
+                f.write(b"\xff" * 8)
+        with Held(env={**ENV, "LD_LIBRARY_PATH": place / "cached"}) as held:
+            with Capture("--format", "json", "-d", "--plan-cache", plans) as cap:
+                finish(cap, held.talk())
+        said = "cached/libssl.so.3: plan from the cache" in cap.log()
+        assert said == known, (start, cap.log())
+        assert os.stat(plans).st_mode & 0o7777 == 0o600
+
+
 if __name__ == "__main__":
     main([deleted_library, other_mount_namespace, loaded_while_we_run, odd_names,
-          two_at_once, static_program])
+          two_at_once, static_program, plans_of_the_last_run])
