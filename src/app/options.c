@@ -62,7 +62,7 @@ static const struct ec_opt who_rows[] = {
 	{.name = "exclude-exe", .type = EC_OPT_STRS, .offset = O(not_exes), .value = "PATH",
 	 .help = "not those that run this program, which is not probed either; repeatable"},
 	{.name = "container", .type = EC_OPT_STRS, .offset = O(containers), .value = "ID",
-	 .help = "only this container, by its id or the first 4 characters or more; repeatable"},
+	 .help = "only this container, by its id (of 64 digits the first 4 or more do); repeatable"},
 	{.name = "cgroup-path", .type = EC_OPT_STRS, .offset = O(cgroups), .value = "DIR",
 	 .help = "only processes in this cgroup and below; repeatable"},
 	{.name = "netns", .type = EC_OPT_STRS, .offset = O(netnses), .value = "NS",

@@ -369,5 +369,7 @@ bool ec_container_matches(const struct ec_container *c, const char *word)
 
 	if (!n || n > have || memcmp(c->id, word, n))
 		return false;
-	return n == have || n >= WORD_MIN;
+	/* the begin of a name is another container's name */
+	return n == have || (n >= WORD_MIN && have == ID_DIGITS &&
+			     strspn(c->id, "0123456789abcdef") == have);
 }

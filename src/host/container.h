@@ -35,7 +35,7 @@ bool ec_container_parse(const char *cgroup_text, struct ec_container *out);
 bool ec_container_parse_path(const char *path, struct ec_container *out);
 /* Reads /proc/PID/cgroup. 0; -ENOENT: in no container; -ESRCH, -EACCES. */
 int ec_container_of(pid_t pid, struct ec_container *out);
-/* Does a user's word name it? The whole id, or at least 4 characters of its beginning;
+/* Does a user's word name it? The whole id, or of 64 hex digits the first 4 or more;
  * upper and lower case differ. */
 bool ec_container_matches(const struct ec_container *c, const char *word);
 

@@ -367,7 +367,7 @@ static void words(void **state)
 	assert_false(ec_container_matches(&lxc, "10"));
 	assert_false(ec_container_matches(&lxc, "1010"));
 	assert_true(ec_container_matches(&named, "Web-1"));
-	assert_true(ec_container_matches(&named, "Web-"));
+	assert_false(ec_container_matches(&named, "Web-"));
 	assert_false(ec_container_matches(&named, "web-1"));
 	assert_false(ec_container_matches(&none, ""));
 	assert_false(ec_container_matches(&none, A));
