@@ -378,11 +378,11 @@ static void return_probes_run(struct ec_doctor *d, struct ec_doctor_result *r)
 		ec_doctor_say(r, EC_DOCTOR_WARN,
 			      "a process under a seccomp filter dies of one");
 		ec_doctor_so(r,
-			     "capture can crash sandboxed programs: containers, systemd "
-			     "services, browsers; processes lists how many are here");
+			     "ecapture probes return instructions instead, which costs "
+			     "more; others' return probes can crash sandboxed programs: "
+			     "containers, systemd services, browsers");
 		ec_doctor_do(r, "boot Linux 6.14, or a stable 6.12 or 6.13 of February "
-				"2025 or later; else name processes that have no filter "
-				"with --pid");
+				"2025 or later");
 	}
 }
 

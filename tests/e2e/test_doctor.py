@@ -97,7 +97,9 @@ def root_can_capture(place):
         assert d.state(name) == "ok", d.checks[name]
     btf = os.path.exists("/sys/kernel/btf/vmlinux")
     found = d.checks["offsets"]["finding"]
-    assert ("17 of 17" in found) and (("no BTF" in found) != btf), found
+    # with BTF all fields are found, without it those that the walks need
+    assert ("no BTF" in found) != btf and (not btf or re.search(r"\b(\d+) of \1 ", found)), \
+        found
     assert ("uprobe_multi: yes" in d.checks["probes"]["finding"]) == MULTI
     assert d.state("pid-namespace") == d.state("user-namespace") == "ok"
 
@@ -177,7 +179,8 @@ def sys_is_hidden(place):
     assert d.can == MULTI
     assert d.state("probes") == ("ok" if MULTI else "fail")
     assert "no BTF" in d.checks["offsets"]["finding"]
-    assert "calibration: 17 of 17" in d.checks["offsets"]["finding"] or not MULTI
+    assert "calibration: " in d.checks["offsets"]["finding"]
+    assert d.state("offsets") == ("ok" if MULTI else "warn"), d.checks["offsets"]
 
 
 def proc_is_hidden(place):
@@ -217,17 +220,13 @@ def under_a_filter(place):
 
 
 def others_are_seen(place):
-    def count():
-        return int(re.search("(\\d+) of them under",
-                             doctor().checks["processes"]["finding"])[1])
-
-    before = count()
-    p = subprocess.Popen(["sleep", "60"], preexec_fn=lambda: filtered(9999))
+    d = doctor(by=["unshare", "-p", "-f", "--mount-proc"], preexec=lambda: filtered(9999))
+    said = d.checks["processes"]["finding"]
+    assert said.startswith("1 seen, 1 of them under a seccomp filter"), said
     t = subprocess.Popen(["sleep", "60"], preexec_fn=lambda: libc.ptrace(0, 0, 0, 0))
     try:
         wait_for("stopped", lambda: open(f"/proc/{t.pid}/stat").read().split()[2] in "tT")
         d = doctor()
-        assert count() >= before + 1
         me = open("/proc/self/comm").read().strip()
         said = d.checks["tracers"]["finding"]
         assert f"{t.pid} by {me} ({os.getpid()})" in said, said
@@ -237,9 +236,8 @@ def others_are_seen(place):
             assert not re.search(r"\b0 links", said) or KERNEL < (5, 15), said
             cap.stop()
     finally:
-        for q in (p, t):
-            q.kill()
-            q.wait()
+        t.kill()
+        t.wait()
 
 
 def nothing_is_left(place):
