@@ -76,7 +76,7 @@ void ec_elf_set_symtab(struct ec_file *f, struct ec_elf_symtab *t, uint64_t syms
 void ec_elf_free_symtab(struct ec_elf_symtab *t);
 void ec_code_close(struct ec_code *c);
 /* Start of the function, or the part of one, that the unwinder's table, else the symbols,
- * have at or before `va`; 0: none, or the file has neither. */
-uint64_t ec_elf_function(const struct ec_file *f, uint64_t va);
+ * have at or before `va`; 0: none, or the file has neither. *end: 0 when not known. */
+uint64_t ec_elf_function(const struct ec_file *f, uint64_t va, uint64_t *end);
 
 #endif

@@ -65,7 +65,28 @@ static uint64_t entry(const struct table *t, uint32_t i)
 	return t->va + v;
 }
 
-static uint64_t by_symbols(const struct ec_file *f, uint64_t va)
+/*
+ * Where it ends: its entry of .eh_frame has length, CIE, start and size. How the last two
+ * are written the CIE says; where the start reads right it is as compilers write them.
+ */
+static uint64_t end_of(const struct ec_file *f, const struct table *t, uint32_t i)
+{
+	uint32_t at, size;
+	int32_t rel;
+	const uint8_t *p;
+	uint64_t fde;
+
+	memcpy(&at, t->entries + 8ull * i + 4, sizeof(at));
+	fde = t->va + (int32_t)at;
+	p = ec_file_at(f, fde, 16);
+	if (!p)
+		return 0;
+	memcpy(&rel, p + 8, sizeof(rel));
+	memcpy(&size, p + 12, sizeof(size));
+	return fde + 8 + rel == entry(t, i) ? entry(t, i) + size : 0;
+}
+
+static uint64_t by_symbols(const struct ec_file *f, uint64_t va, uint64_t *end)
 {
 	const struct ec_elf_symtab *t = &f->symtab;
 	uint64_t best = 0;
@@ -75,21 +96,24 @@ static uint64_t by_symbols(const struct ec_file *f, uint64_t va)
 	for (uint32_t i = 0; i < t->count; i++) {
 		Elf64_Sym s;
 
-		if (ec_elf_get(f, t->syms + i * sizeof(s), &s, sizeof(s)) &&
-		    ELF64_ST_TYPE(s.st_info) == STT_FUNC && s.st_shndx != SHN_UNDEF &&
-		    s.st_value <= va && s.st_value > best)
-			best = s.st_value;
+		if (!ec_elf_get(f, t->syms + i * sizeof(s), &s, sizeof(s)) ||
+		    ELF64_ST_TYPE(s.st_info) != STT_FUNC || s.st_shndx == SHN_UNDEF ||
+		    s.st_value > va || s.st_value <= best)
+			continue;
+		best = s.st_value;
+		*end = s.st_size ? s.st_value + s.st_size : 0;
 	}
 	return best;
 }
 
-uint64_t ec_elf_function(const struct ec_file *f, uint64_t va)
+uint64_t ec_elf_function(const struct ec_file *f, uint64_t va, uint64_t *end)
 {
 	struct table t;
 	uint32_t low = 0, high;
 
+	*end = 0;
 	if (!table_find(f, &t))
-		return by_symbols(f, va);
+		return by_symbols(f, va, end);
 	if (va < entry(&t, 0))
 		return 0;
 	high = t.count;
@@ -101,6 +125,8 @@ uint64_t ec_elf_function(const struct ec_file *f, uint64_t va)
 		else
 			high = mid;
 	}
-	/* an unsorted table of a hostile file */
-	return entry(&t, low) <= va ? entry(&t, low) : 0;
+	if (entry(&t, low) > va) /* an unsorted table of a hostile file */
+		return 0;
+	*end = end_of(f, &t, low);
+	return entry(&t, low);
 }

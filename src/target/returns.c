@@ -60,11 +60,15 @@ static int found(struct returns *w, uint64_t va)
 	return 0;
 }
 
-/* Does a call that we come from never return, since the next function begins here? */
+/* Does a call that we come from never return, since its function ends before this? */
 static bool is_end(const struct returns *w, uint64_t va)
 {
-	return (w->fn.size && va == w->fn.va + w->fn.size) ||
-	       ec_elf_function(w->f, va) == va;
+	uint64_t end, start;
+
+	if (w->fn.size && va == w->fn.va + w->fn.size)
+		return true;
+	start = ec_elf_function(w->f, va, &end);
+	return start == va || (end && va >= end);
 }
 
 /* An instruction after which the flow is not told by itself. */

@@ -47,7 +47,7 @@ static int use(struct sites *s, const struct ec_insn *in)
  */
 static int candidate(struct sites *s, uint64_t at)
 {
-	uint64_t va = ec_elf_function(s->f, at);
+	uint64_t end, va = ec_elf_function(s->f, at, &end);
 	struct ec_insn in;
 
 	if (!va || at - va > FUNCTION_MAX)
@@ -59,6 +59,9 @@ static int candidate(struct sites *s, uint64_t at)
 		if (ec_insn_get(s->f, va, UINT64_MAX, &in))
 			return -EMLINK;
 	}
+	/* behind the function: what fills the gap, or code that no table tells of */
+	if (end && at >= end)
+		return ec_insn_is_nop(s->f, &in) ? 0 : -EMLINK;
 	return use(s, &in);
 }
 
@@ -97,11 +100,11 @@ static bool in_data(const struct sites *s, const struct ec_elf_seg *g)
 /* Jumps of two bytes from the functions beside it. */
 static int scan_near(struct sites *s)
 {
-	uint64_t va = ec_elf_function(s->f, s->fn - SHORT_JUMP);
+	uint64_t end, va = ec_elf_function(s->f, s->fn - SHORT_JUMP, &end);
 	struct ec_insn in;
 
 	if (!va)
-		va = ec_elf_function(s->f, s->fn);
+		va = ec_elf_function(s->f, s->fn, &end);
 	if (!va || s->fn - va > FUNCTION_MAX)
 		return -EMLINK;
 	for (; va < s->fn + SHORT_JUMP; va += in.size) {
