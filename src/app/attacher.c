@@ -486,7 +486,7 @@ static int start(struct attacher *a)
 	step(a, "search");
 	if (!rc && !ec_targets_busy(a->targets))
 		on_settled(a);
-	return rc;
+	return rc ? rc : a->rc; /* a plan from the cache is refused in here */
 }
 
 /*
