@@ -42,6 +42,7 @@ struct ec_probed {
 	struct ec_map *files; /* struct key → struct one */
 	unsigned int count, probes;
 	uint64_t swept, own_mntns;
+	bool blind; /* the look just made was refused somewhere: nothing can be gone */
 };
 
 /* --- finding ---------------------------------------------------------------- */
@@ -228,7 +229,6 @@ static struct one *alias_of(const struct ec_probed *p, uint32_t id)
 static int see_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
 {
 	struct ec_probed *p = ctx;
-
 	struct stat st;
 	struct one *t;
 	char path[80];
@@ -236,8 +236,10 @@ static int see_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
 	/* not by the numbers in the maps: overlayfs and btrfs show others there */
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
 		 (unsigned long long)m->start, (unsigned long long)m->end);
-	if (stat(path, &st))
+	if (stat(path, &st)) {
+		p->blind |= errno == EPERM || errno == EACCES;
 		return 0;
+	}
 	t = by_file(p, st.st_dev, st.st_ino);
 	if (t && t->look_at) {
 		t->mapped = true;
@@ -262,7 +264,7 @@ static int see_process(void *ctx, pid_t pid)
 		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, t->rec.path);
 		t->mapped = is_file(path, &t->rec);
 	}
-	ec_proc_maps(pid, see_mapping, p);
+	p->blind |= ec_proc_maps(pid, see_mapping, p) == -EACCES;
 	return 0;
 }
 
@@ -308,13 +310,14 @@ static void look(struct ec_probed *p, uint64_t now)
 	}
 	if (!any)
 		return;
+	p->blind = false;
 	ec_proc_each(see_process, p);
 	while (*at) {
 		struct one *t = *at;
 
 		if (!t->look_at || now < t->look_at) {
 			at = &t->next;
-		} else if (t->mapped || alias_of(p, t->rec.h.target)) {
+		} else if (t->mapped || p->blind || alias_of(p, t->rec.h.target)) {
 			t->look_at = t->users ? 0 : now + AGAIN_NS;
 			at = &t->next;
 		} else {
