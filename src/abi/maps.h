@@ -235,7 +235,7 @@ struct ec_ask {
 	__u16 module;
 	__u16 pad;
 	__u32 uid;
-	__u32 pad2;
+	__u32 tid; /* who asks: the process's first thread may have ended */
 	char comm[EC_COMM_LEN];
 };
 

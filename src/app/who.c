@@ -164,8 +164,15 @@ static int see_container(void *ctx, pid_t pid)
 
 void ec_finder_say_waiting(const struct ec_finder *f)
 {
-	const struct ec_opt_strs *l = &f->o->containers;
+	const struct ec_opt_strs *l = &f->o->exes;
 
+	for (size_t i = 0; i < l->n; i++) {
+		if (access(l->v[i], F_OK))
+			ec_warn("--exe %s: no such file here; only programs that run under "
+				"that path elsewhere (in containers) are shown",
+				l->v[i]);
+	}
+	l = &f->o->containers;
 	for (size_t i = 0; i < l->n; i++) {
 		struct running r = {.word = l->v[i]};
 
@@ -255,7 +262,7 @@ void ec_finder_look(const struct ec_finder *f, const struct ec_ask *q,
 		    struct ec_rec_who *out)
 {
 	const struct ec_options *o = f->o;
-	pid_t pid = (pid_t)q->pid, inner = 0;
+	pid_t pid = (pid_t)q->pid, some = pid, inner = 0;
 	struct ec_container c = {0};
 	char exe[PATH_MAX] = "";
 	struct verdict v = {0};
@@ -280,11 +287,16 @@ void ec_finder_look(const struct ec_finder *f, const struct ec_ask *q,
 		return;
 	}
 	alive = ec_proc_exe(pid, exe, sizeof(exe)) >= 0;
-	judge(&v, o->exes.n, alive, exe_in(&o->exes, pid, exe));
-	judge(&v, o->not_exes.n, alive, !exe_in(&o->not_exes, pid, exe));
+	if (!alive && q->tid != q->pid) {
+		/* a first thread that has ended shows neither, the others do */
+		some = (pid_t)q->tid;
+		alive = ec_proc_exe(some, exe, sizeof(exe)) >= 0;
+	}
+	judge(&v, o->exes.n, alive, exe_in(&o->exes, some, exe));
+	judge(&v, o->not_exes.n, alive, !exe_in(&o->not_exes, some, exe));
 	container_look(q, &c, &in);
 	judge(&v, o->containers.n, in, container_in(&o->containers, &c));
-	in = !ec_ns_id(pid, "net", &netns);
+	in = !ec_ns_id(some, "net", &netns);
 	judge(&v, o->netnses.n, in, netns_in(f, netns));
 	out->netns = netns;
 	alive = ec_proc_exists(pid);

@@ -22,7 +22,7 @@ int ec_finder_session(struct ec_finder *f, struct ec_session *s);
 /* A cgroup that was removed and made anew (a service that was started again) is another
  * one to the kernel. Some times a second. */
 void ec_finder_tick(struct ec_finder *f, struct ec_session *s);
-/* Says on the log which of the containers asked for do not run yet. */
+/* Says on the log which of the programs and containers asked for are not there yet. */
 void ec_finder_say_waiting(const struct ec_finder *f);
 /* The process that an EC_ASK_WHO tells of. */
 void ec_finder_look(const struct ec_finder *f, const struct ec_ask *q,

@@ -197,6 +197,7 @@ static __always_inline void who_ask(void *ctx, __u64 process)
 		return;
 	a.kind = EC_ASK_WHO;
 	a.pid = pid;
+	a.tid = id;
 	a.time = now;
 	a.process = process;
 	a.cgroup = bpf_get_current_cgroup_id();
