@@ -126,14 +126,23 @@ static void add_command(struct ec_targets *t)
 	file_named(t, fd, path, &st, false);
 }
 
-/* The descriptors from the `had`th on. */
-static void watch_add(struct ec_targets *t, int had)
+static void watch_wait(struct ec_targets *t)
 {
 	static int fds[EC_CPUS_MAX];
 	int n = ec_watch_fds(t->watch, fds, EC_ARRAY_SIZE(fds));
 
-	for (int i = had; i < n && i < (int)EC_ARRAY_SIZE(fds); i++)
-		ec_loop_add_fd(t->o.loop, fds[i], EPOLLIN, on_watch, t, NULL);
+	for (t->nwatched = 0; (int)t->nwatched < n && t->nwatched < EC_CPUS_MAX;
+	     t->nwatched++) {
+		if (ec_loop_add_fd(t->o.loop, fds[t->nwatched], EPOLLIN, on_watch, t,
+				   &t->watched[t->nwatched]))
+			t->watched[t->nwatched] = NULL;
+	}
+}
+
+static void watch_unwait(struct ec_targets *t)
+{
+	while (t->nwatched)
+		ec_loop_del(t->watched[--t->nwatched]);
 }
 
 static void places_start(struct ec_targets *t)
@@ -158,7 +167,7 @@ static void watch_start(struct ec_targets *t)
 	}
 	ec_watch_processes(t->watch, &ec_probed_watch_ops, t->probed);
 	ec_scan_on_use(t->scan, ec_probed_use, t->probed);
-	watch_add(t, 0);
+	watch_wait(t);
 	places_start(t);
 }
 
@@ -181,12 +190,14 @@ void ec_targets_look(struct ec_targets *t, pid_t pid)
 /* CPUs that were switched on, events that were lost: what was missed is looked for. */
 static void others_look(struct ec_targets *t)
 {
-	static int fds[1];
-	int had = ec_watch_fds(t->watch, fds, 0), n = ec_watch_cpus(t->watch);
 	uint64_t lost = ec_watch_lost(t->watch);
+	int n = 0;
 
-	if (n > 0)
-		watch_add(t, had);
+	if (ec_watch_stale(t->watch)) {
+		watch_unwait(t);
+		n = ec_watch_cpus(t->watch);
+		watch_wait(t);
+	}
 	if (n <= 0 && lost == t->lost)
 		return;
 	ec_debug("%d CPUs more, %llu mapping events lost: looking at all processes", n,

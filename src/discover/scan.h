@@ -57,9 +57,13 @@ struct ec_watch_ops {
 };
 void ec_watch_processes(struct ec_watch *w, const struct ec_watch_ops *ops, void *ctx);
 /*
- * CPUs that came since, which nobody tells: how many, or -errno. Their descriptors are
- * the last ones of ec_watch_fds(); what happened on them meanwhile was not seen.
+ * Nobody tells of CPUs that came, and the watch of one that was off, as when the host
+ * sleeps, is gone for good. ec_watch_stale() says that there is something to mend;
+ * ec_watch_cpus() then closes some descriptors and opens others, so nobody may wait on
+ * any of ec_watch_fds() meanwhile. How many are new, or -errno, or fn's value; what
+ * happened on those CPUs before was not seen.
  */
+bool ec_watch_stale(struct ec_watch *w);
 int ec_watch_cpus(struct ec_watch *w);
 uint64_t ec_watch_lost(const struct ec_watch *w);
 

@@ -5,6 +5,7 @@
  * checked what it writes there, but the names in it are anybody's.
  */
 #include "discover/scan.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "discover/offer.h"
@@ -14,15 +15,18 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #define RING_BYTES  (128u << 10) /* a CPU; some 800 mappings */
 #define SCRATCH	    8192	 /* head + PATH_MAX + rounding, for one that wraps */
+#define SLEPT_NS    ((int64_t)EC_NSEC / 10)
 #define CPUS_ONLINE "/sys/devices/system/cpu/online"
 #define CPUS_TOP    8192 /* NR_CPUS of the largest configuration */
 #define DELETED	    " (deleted)"
 
 struct ring {
 	int fd, cpu;
+	bool online; /* its CPU, at the last look */
 	struct perf_event_mmap_page *page;
 };
 
@@ -36,6 +40,9 @@ struct ec_watch {
 	void *ops_ctx;
 	size_t n;
 	struct ring *rings;
+	size_t without; /* CPUs that had no ring at the last look */
+	int64_t asleep; /* ns that this host has slept */
+	bool slept;	/* since the rings were opened */
 	_Alignas(8) unsigned char scratch[SCRATCH];
 };
 
@@ -95,6 +102,26 @@ static int open_ring(struct ec_watch *w, int cpu, struct ring *r)
 	r->fd = EC_TAKE_FD(fd);
 	r->page = p;
 	r->cpu = cpu;
+	r->online = true;
+	return 0;
+}
+
+static struct ring *ring_of(struct ec_watch *w, int cpu)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->rings[i].cpu == cpu)
+			return &w->rings[i];
+	return NULL;
+}
+
+static int mark_cpu(struct ec_watch *w, int cpu)
+{
+	struct ring *r = ring_of(w, cpu);
+
+	if (r)
+		r->online = true;
+	else
+		w->without++;
 	return 0;
 }
 
@@ -103,9 +130,8 @@ static int add_cpu(struct ec_watch *w, int cpu)
 	struct ring *v;
 	int err;
 
-	for (size_t i = 0; i < w->n; i++)
-		if (w->rings[i].cpu == cpu)
-			return 0;
+	if (ring_of(w, cpu))
+		return 0;
 	v = reallocarray(w->rings, w->n + 1, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
@@ -118,7 +144,7 @@ static int add_cpu(struct ec_watch *w, int cpu)
 }
 
 /* "0-3,8,10-11". CPUs may lack in between, so their number does not do. */
-static int each_cpu(struct ec_watch *w)
+static int each_cpu(struct ec_watch *w, int (*fn)(struct ec_watch *w, int cpu))
 {
 	FILE *f = fopen(CPUS_ONLINE, "re");
 	unsigned int from, to;
@@ -128,7 +154,7 @@ static int each_cpu(struct ec_watch *w)
 		long n = sysconf(_SC_NPROCESSORS_ONLN);
 
 		for (int i = 0; i < n && !err; i++)
-			err = add_cpu(w, i);
+			err = fn(w, i);
 		return err;
 	}
 	while (!err && c == ',' && fscanf(f, "%5u", &from) == 1) {
@@ -140,10 +166,20 @@ static int each_cpu(struct ec_watch *w)
 			c = fgetc(f);
 		}
 		for (; from <= to && from < CPUS_TOP && !err; from++)
-			err = add_cpu(w, (int)from);
+			err = fn(w, (int)from);
 	}
 	fclose(f);
 	return err;
+}
+
+static int64_t slept_ns(void)
+{
+	struct timespec all, awake;
+
+	clock_gettime(CLOCK_MONOTONIC, &awake);
+	clock_gettime(CLOCK_BOOTTIME, &all);
+	return (all.tv_sec - awake.tv_sec) * (int64_t)EC_NSEC + all.tv_nsec -
+	       awake.tv_nsec;
 }
 
 int ec_watch_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx, struct ec_watch **out)
@@ -158,7 +194,8 @@ int ec_watch_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx, struct ec_wa
 	w->ctx = ctx;
 	w->page = (size_t)sysconf(_SC_PAGESIZE);
 	w->bytes = EC_MAX(w->page, (size_t)RING_BYTES); /* both powers of two */
-	err = each_cpu(w);
+	w->asleep = slept_ns();
+	err = each_cpu(w, add_cpu);
 	if (!err && !w->n)
 		err = -ENODEV;
 	if (err) {
@@ -169,14 +206,18 @@ int ec_watch_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx, struct ec_wa
 	return 0;
 }
 
+static void close_ring(struct ec_watch *w, struct ring *r)
+{
+	munmap(r->page, w->page + w->bytes);
+	close(r->fd);
+}
+
 void ec_watch_free(struct ec_watch *w)
 {
 	if (!w)
 		return;
-	for (size_t i = 0; i < w->n; i++) {
-		munmap(w->rings[i].page, w->page + w->bytes);
-		close(w->rings[i].fd);
-	}
+	for (size_t i = 0; i < w->n; i++)
+		close_ring(w, &w->rings[i]);
 	free(w->rings);
 	free(w);
 }
@@ -192,14 +233,6 @@ void ec_watch_processes(struct ec_watch *w, const struct ec_watch_ops *ops, void
 {
 	w->ops = ops;
 	w->ops_ctx = ctx;
-}
-
-int ec_watch_cpus(struct ec_watch *w)
-{
-	size_t had = w->n;
-	int err = each_cpu(w);
-
-	return err ? err : (int)(w->n - had);
 }
 
 uint64_t ec_watch_lost(const struct ec_watch *w)
@@ -326,4 +359,41 @@ int ec_watch_read(struct ec_watch *w)
 	for (size_t i = 0; i < w->n && !ret; i++)
 		ret = drain(w, &w->rings[i]);
 	return ret;
+}
+
+/* --- CPUs that come and go --------------------------------------------------- */
+
+bool ec_watch_stale(struct ec_watch *w)
+{
+	int64_t asleep = slept_ns();
+	bool off = false;
+
+	/* all but one CPU are off meanwhile, and nobody is awake to see it */
+	if (asleep - w->asleep > SLEPT_NS)
+		w->slept = true;
+	w->asleep = asleep;
+	w->without = 0;
+	for (size_t i = 0; i < w->n; i++)
+		w->rings[i].online = false;
+	each_cpu(w, mark_cpu);
+	for (size_t i = 0; i < w->n; i++)
+		off |= !w->rings[i].online;
+	return off || w->without || w->slept;
+}
+
+int ec_watch_cpus(struct ec_watch *w)
+{
+	size_t kept = 0;
+	int ret = ec_watch_read(w), err;
+
+	for (size_t i = 0; i < w->n; i++) {
+		if (w->slept || !w->rings[i].online)
+			close_ring(w, &w->rings[i]);
+		else
+			w->rings[kept++] = w->rings[i];
+	}
+	w->n = kept;
+	w->slept = false;
+	err = each_cpu(w, add_cpu);
+	return ret ?: err ?: (int)(w->n - kept);
 }

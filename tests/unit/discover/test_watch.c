@@ -204,13 +204,21 @@ static void callback_ends_it(void **state)
 
 static void cpus_that_came(void **state)
 {
-	int fds[FDS], n;
+	static int fds[FDS];
+	void *a;
+	int n;
 
 	need_root();
 	n = ec_watch_fds(watch, fds, FDS);
-	/* none came: nothing is opened twice */
+	assert_false(ec_watch_stale(watch));
+	/* none came: nothing is opened twice, nothing is closed */
 	assert_int_equal(ec_watch_cpus(watch), 0);
 	assert_int_equal(ec_watch_fds(watch, fds, FDS), n);
+	assert_false(ec_watch_stale(watch));
+	a = fake_map("libec_a.so.1");
+	wait_and_read();
+	assert_int_equal(seen.n, 1);
+	fake_unmap(a);
 }
 
 static void descriptors_are_closed(void **state)
