@@ -133,6 +133,22 @@ static bool is_file(const char *path, const struct ec_rec_target *r)
 	return !stat(path, &st) && st.st_dev == r->dev && st.st_ino == r->ino;
 }
 
+/*
+ * On a file system that nobody takes away from a host that runs? On others a target is
+ * let go with its last user: what is probed there keeps them from being unmounted.
+ */
+static bool stays_mounted(uint64_t dev)
+{
+	static const char *const places[] = {"/",    "/usr", "/usr/local", "/opt",
+					     "/var", "/srv", "/home",	   "/root"};
+	struct stat st;
+
+	for (size_t i = 0; i < EC_ARRAY_SIZE(places); i++)
+		if (!stat(places[i], &st) && st.st_dev == dev)
+			return true;
+	return false;
+}
+
 /* As we would open it: the process may have another root, or live elsewhere. */
 static void name_find(struct one *t, pid_t pid)
 {
@@ -140,6 +156,8 @@ static void name_find(struct one *t, pid_t pid)
 	size_t len = strlen(t->rec.path);
 	ssize_t n;
 
+	if (!stays_mounted(t->rec.dev))
+		return;
 	snprintf(path, sizeof(path), "%s", t->rec.path);
 	if (!is_file(path, &t->rec)) {
 		snprintf(link, sizeof(link), "/proc/%d/root", pid);

@@ -3,10 +3,11 @@
  * Targets that are probed, in the attacher: who uses them, and when they are done with.
  *
  * A target stays while its file can be found by its name, so that the next program is
- * seen from its first byte, or while any process maps it, or lives where the file does (a
- * container). Then its probes are taken away: they keep a file system from being
- * unmounted for good, and the kernel's memory from being freed. Without the rights to
- * look at all processes (CAP_SYS_PTRACE, CAP_CHECKPOINT_RESTORE) it stays to the end.
+ * seen from its first byte (not on file systems that come and go), or while any process
+ * maps it, or lives where the file does (a container). Then its probes are taken away:
+ * they keep a file system from being unmounted for good, and the kernel's memory from
+ * being freed. Without the rights to look at all processes (CAP_SYS_PTRACE,
+ * CAP_CHECKPOINT_RESTORE) it stays to the end.
  */
 #ifndef EC_APP_PROBED_H
 #define EC_APP_PROBED_H
