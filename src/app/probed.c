@@ -101,7 +101,11 @@ void ec_probed_use(void *ctx, uint64_t dev, uint64_t ino, pid_t pid)
 
 static void on_fork(void *ctx, pid_t parent, pid_t child)
 {
-	ec_users_fork(((struct ec_probed *)ctx)->users, parent, child);
+	struct ec_probed *p = ctx;
+
+	/* events of two CPUs may come out of order: its end may have been told before */
+	if (ec_users_fork(p->users, parent, child) && !ec_proc_exists(child))
+		ec_users_gone(p->users, child);
 }
 
 static void on_gone(void *ctx, pid_t pid)
@@ -203,7 +207,8 @@ int ec_probed_add(struct ec_probed *p, const struct ec_probed_file *f)
 	p->first = t;
 	p->count++;
 	p->probes += t->probes;
-	if (f->pid)
+	/* that it ended while its file was planned was told already */
+	if (f->pid && ec_proc_exists(f->pid))
 		ec_users_add(p->users, f->pid, t->rec.h.target);
 	if (!t->users && !t->keep)
 		t->look_at = ec_clock_mono() + GRACE_NS;

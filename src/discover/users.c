@@ -106,21 +106,22 @@ int ec_users_add(struct ec_users *u, pid_t pid, uint32_t target)
 	return 0;
 }
 
-void ec_users_fork(struct ec_users *u, pid_t parent, pid_t child)
+bool ec_users_fork(struct ec_users *u, pid_t parent, pid_t child)
 {
 	const struct user *r = ec_map_peek(u->pids, &parent);
 
 	if (!r)
-		return;
+		return false;
 	for (uint32_t i = 0; i < r->n; i++) {
 		uint32_t target = r->targets[i];
 
 		if (ec_users_add(u, child, target))
-			return;
+			break;
 		r = ec_map_peek(u->pids, &parent); /* may have had to go for the child */
 		if (!r)
-			return;
+			break;
 	}
+	return true;
 }
 
 void ec_users_gone(struct ec_users *u, pid_t pid)

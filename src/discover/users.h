@@ -18,7 +18,8 @@ int ec_users_new(ec_users_fn *fn, void *ctx, struct ec_users **out);
 void ec_users_free(struct ec_users *u); /* tells nothing */
 /* A process maps it; told again for the same pair nothing happens. 0 or -ENOMEM */
 int ec_users_add(struct ec_users *u, pid_t pid, uint32_t target);
-void ec_users_fork(struct ec_users *u, pid_t parent, pid_t child);
+/* The child has what its parent has. False: that is nothing. */
+bool ec_users_fork(struct ec_users *u, pid_t parent, pid_t child);
 void ec_users_gone(struct ec_users *u, pid_t pid); /* exec or exit */
 /* Takes out those that `gone` says yes to. */
 void ec_users_check(struct ec_users *u, bool (*gone)(pid_t pid));
