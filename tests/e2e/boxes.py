@@ -241,12 +241,3 @@ def one_line(cap, *words):
     log = cap.log().splitlines()
     assert len(log) == 1 and all(w in log[0] for w in words), log
 
-
-def until(condition, seconds):
-    """Seconds that it took, None: it did not."""
-    start = time.monotonic()
-    while time.monotonic() - start < seconds * SLOW:
-        if condition():
-            return time.monotonic() - start
-        time.sleep(0.02)
-    return None

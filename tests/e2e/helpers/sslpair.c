@@ -7,7 +7,8 @@
  *
  * one line for each connection, direction and process. `sslpair [-6|-m] [-2] CASE [N
  * [SIZE]]`; -6: over IPv6, -m: the server sees IPv4 mapped into IPv6, -2: TLS 1.2, -0:
- * connections get descriptor 0, -n: `hold` says nothing before it waits.
+ * connections get descriptor 0, -n: `hold` says nothing before it waits, -l: both live on
+ * until stdin ends.
  */
 #include "selfsigned.h"
 
@@ -41,7 +42,7 @@ struct end {
 };
 
 static SSL_CTX *server_ctx, *client_ctx;
-static bool ipv6, mapped, zero, no_hello;
+static bool ipv6, mapped, zero, no_hello, lingers;
 static struct sockaddr_in6 address; /* of the server; an IPv4 one when !ipv6 */
 static socklen_t address_len;
 static int listener = -1;
@@ -878,6 +879,12 @@ static void contexts(bool tls12)
 	}
 }
 
+static void linger(void)
+{
+	while (lingers && getchar() != EOF)
+		;
+}
+
 static int both(void (*client)(void), void (*server)(void))
 {
 	pid_t child;
@@ -892,10 +899,12 @@ static int both(void (*client)(void), void (*server)(void))
 	if (!child) {
 		alarm(100);
 		server();
+		linger();
 		exit(0);
 	}
 	alarm(100);
 	client();
+	linger();
 	if (waitpid(child, &status, 0) != child || status)
 		errx(1, "the server ended with status %d", status);
 	return 0;
@@ -906,7 +915,7 @@ int main(int argc, char **argv)
 	bool tls12 = false;
 	int o;
 
-	while ((o = getopt(argc, argv, "6m20n")) != -1) {
+	while ((o = getopt(argc, argv, "6m20nl")) != -1) {
 		if (o == '6')
 			ipv6 = true;
 		else if (o == 'm')
@@ -917,6 +926,8 @@ int main(int argc, char **argv)
 			zero = true;
 		else if (o == 'n')
 			no_hello = true;
+		else if (o == 'l')
+			lingers = true;
 		else
 			return 2;
 	}
