@@ -81,12 +81,14 @@ static void test_not_wanted(void **state)
 	assert_int_equal(account(s).lost[EC_LOSS_WHO].bytes, 0);
 }
 
-/* No answer comes: it waits no longer than others. */
+/* No answer comes: what a filter needs it for is given up after 5 s. */
 static void test_never(void **state)
 {
 	call(1, "one");
 	closing(1, 3);
 	assert_int_equal(ec_streams_tick(s, 250 * MS), 0);
+	assert_true(ec_streams_waiting(s));
+	assert_int_equal(ec_streams_tick(s, 5100 * MS), 0);
 	expect("");
 	assert_int_equal(account(s).lost[EC_LOSS_WHO].bytes, 3);
 	assert_false(ec_streams_waiting(s));
