@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "discover/users.h"
 #include "host/proc.h"
+#include "host/rights.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -42,7 +43,8 @@ struct ec_probed {
 	struct ec_map *files; /* struct key → struct one */
 	unsigned int count, probes;
 	uint64_t swept, own_mntns;
-	bool blind; /* the look just made was refused somewhere: nothing can be gone */
+	bool may_look; /* CAP_SYS_PTRACE */
+	bool blind;    /* the look just made was refused somewhere: nothing can be gone */
 };
 
 /* --- finding ---------------------------------------------------------------- */
@@ -287,7 +289,11 @@ static int see_process(void *ctx, pid_t pid)
 		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, t->rec.path);
 		t->mapped = is_file(path, &t->rec);
 	}
-	p->blind |= ec_proc_maps(pid, see_mapping, p) == -EACCES;
+	/*
+	 * With the right to look, one that a policy protects (another one on each host)
+	 * must not keep all targets for good. It was never known as a user.
+	 */
+	p->blind |= ec_proc_maps(pid, see_mapping, p) == -EACCES && !p->may_look;
 	return 0;
 }
 
@@ -377,6 +383,7 @@ void ec_probed_tick(struct ec_probed *p, uint64_t now)
 int ec_probed_new(const struct ec_probed_opts *o, struct ec_probed **out)
 {
 	struct ec_probed *p = calloc(1, sizeof(*p));
+	struct ec_rights rights;
 	int err;
 
 	if (!p)
@@ -384,6 +391,8 @@ int ec_probed_new(const struct ec_probed_opts *o, struct ec_probed **out)
 	p->o = *o;
 	p->swept = ec_clock_mono();
 	p->own_mntns = mntns_of(getpid());
+	ec_rights_get(&rights);
+	p->may_look = rights.ptrace;
 	err = ec_map_new(&p->files, sizeof(struct key), EC_TARGETS_MAX, NULL, NULL);
 	if (!err)
 		err = ec_users_new(on_users, p, &p->users);
