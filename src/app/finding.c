@@ -171,20 +171,13 @@ static void watch_start(struct ec_targets *t)
 	places_start(t);
 }
 
-static int scan(struct ec_targets *t)
-{
-	int err;
-
-	t->finding = true;
-	err = ec_scan_processes(t->scan, NULL, 0, on_candidate, t);
-	t->finding = false;
-	return err;
-}
-
 void ec_targets_look(struct ec_targets *t, pid_t pid)
 {
-	if (!t->o.options->file)
-		ec_scan_processes(t->scan, &pid, 1, on_candidate, t);
+	if (t->o.options->file)
+		return;
+	t->finding = true;
+	ec_scan_processes(t->scan, &pid, 1, on_candidate, t);
+	t->finding = false;
 }
 
 /* CPUs that were switched on, events that were lost: what was missed is looked for. */
@@ -203,7 +196,11 @@ static void others_look(struct ec_targets *t)
 	ec_debug("%d CPUs more, %llu mapping events lost: looking at all processes", n,
 		 (unsigned long long)(lost - t->lost));
 	t->lost = lost;
-	scan(t);
+	t->finding = true;
+	ec_scan_processes(t->scan, NULL, 0, on_candidate, t);
+	t->finding = false;
+	if (!t->waiting)
+		t->o.settled(t->o.ctx);
 }
 
 void ec_targets_tick(struct ec_targets *t, uint64_t now)
@@ -221,24 +218,20 @@ void ec_targets_twice(struct ec_targets *t, uint32_t first, uint32_t second)
 	ec_probed_twice(t->probed, first, second);
 }
 
-int ec_targets_find(struct ec_targets *t)
+static int find(struct ec_targets *t)
 {
 	const struct ec_options *o = t->o.options;
 	int err;
 
-	for (size_t i = 0; i < o->pids.n; i++)
-		t->pids[t->npids++] = o->pids.v[i];
 	if (o->file)
 		return add_named(t, o->file);
 	/* watched first, then scanned: nothing falls between */
 	watch_start(t);
 	if (o->command)
 		add_command(t);
-	err = scan(t);
-	t->finding = true;
+	err = ec_scan_processes(t->scan, NULL, 0, on_candidate, t);
 	if (!err)
 		err = ec_scan_search_path(t->scan, on_candidate, t);
-	t->finding = false;
 	if (err < 0)
 		return ec_fail(EC_FAIL_TARGET_NONE, o->module->name, strerror(-err));
 	if (ec_scan_denied(t->scan))
@@ -246,4 +239,18 @@ int ec_targets_find(struct ec_targets *t)
 			"system's policy)",
 			ec_scan_denied(t->scan));
 	return 0;
+}
+
+int ec_targets_find(struct ec_targets *t)
+{
+	const struct ec_options *o = t->o.options;
+	int rc;
+
+	for (size_t i = 0; i < o->pids.n; i++)
+		t->pids[t->npids++] = o->pids.v[i];
+	/* what the cache knows is probed at once, and is not all there is */
+	t->finding = true;
+	rc = find(t);
+	t->finding = false;
+	return rc;
 }
