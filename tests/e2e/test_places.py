@@ -161,4 +161,6 @@ def plans_of_the_last_run(place):
 
 if __name__ == "__main__":
     main([deleted_library, other_mount_namespace, loaded_while_we_run, odd_names,
-          two_at_once, static_program, plans_of_the_last_run])
+          two_at_once, static_program,
+          # what a guest has in place of a disk does not tell one file from another
+          *([plans_of_the_last_run] if SLOW == 1 else [])])
