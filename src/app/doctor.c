@@ -207,13 +207,16 @@ int ec_doctor_run(const struct ec_options *o)
 	return rc;
 }
 
+const struct ec_plain ec_doctor_plain = {.color = true,
+					 .needs = "doctor takes options only"};
+
 void ec_doctor_help(struct ec_buf *b)
 {
 	ec_buf_puts(b,
 		    "Usage: ecapture doctor [OPTIONS]\n\n"
 		    "What works on this host, what does not, what to do. Exit status 0 "
 		    "when capture can\nwork here, else 3.\n\n");
-	ec_options_help_plain(b);
+	ec_options_help_plain(b, &ec_doctor_plain);
 	ec_buf_puts(b, "\nChecks (those with * must pass, else capture cannot work):\n");
 	for (size_t t = 0; t < EC_ARRAY_SIZE(tables); t++)
 		for (size_t i = 0; i < tables[t]->n; i++)

@@ -5,6 +5,7 @@
 
 #include "app/options.h"
 
+extern const struct ec_plain ec_doctor_plain;
 /* Tries everything, writes to stdout. 0 when capture can work here, else EC_EXIT_HOST. */
 int ec_doctor_run(const struct ec_options *o);
 /* Usage, options, and one line per check: its name and what it looks at. */

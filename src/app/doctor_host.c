@@ -26,43 +26,25 @@ static int no_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
 	return 1; /* that it may be read is enough */
 }
 
-struct look {
-	int mode, tracer;
-};
-
-static void status_look(pid_t pid, struct look *l)
-{
-	char path[64], line[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		sscanf(line, "Seccomp: %d", &l->mode);
-		sscanf(line, "TracerPid: %d", &l->tracer);
-	}
-	if (f)
-		fclose(f);
-}
-
 static int on_process(void *ctx, pid_t pid)
 {
 	struct ec_doctor *d = ctx;
-	struct look l = {0};
 	size_t n = strlen(d->traced_by);
-	char comm[16];
+	char comm[16], text[8192] = "";
+	pid_t tracer;
 
 	d->processes++;
 	d->denied += ec_proc_maps(pid, no_mapping, NULL) == -EACCES;
-	status_look(pid, &l);
-	d->filtered += l.mode > 0;
-	if (l.tracer <= 0)
+	ec_proc_text(pid, "status", text, sizeof(text)); /* gone: all is -1 */
+	d->filtered += ec_proc_status_number(text, "Seccomp", 10) > 0;
+	tracer = ec_proc_status_number(text, "TracerPid", 10);
+	if (tracer <= 0)
 		return 0;
 	d->traced++;
-	if (ec_proc_comm(l.tracer, comm))
+	if (ec_proc_comm(tracer, comm))
 		snprintf(comm, sizeof(comm), "?");
 	snprintf(d->traced_by + n, sizeof(d->traced_by) - n, "%s%d by %s (%d)",
-		 n ? ", " : "", pid, comm, l.tracer);
+		 n ? ", " : "", pid, comm, tracer);
 	return 0;
 }
 

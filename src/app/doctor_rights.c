@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Checks of `doctor`: what we may do here, and what the system's policy says. */
 #include "app/doctor_checks.h"
-#include "app/prepare.h"
+#include "host/ns.h"
+#include "host/proc.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-
-/* include/linux/proc_ns.h: PROC_USER_INIT_INO; ABI in all but name */
-#define USER_NS_INITIAL "user:[4026531837]"
 
 /* Some are newer than some systems' headers; numbers are ABI. */
 static const struct {
@@ -26,22 +24,14 @@ static const struct {
 	{13, "CAP_NET_RAW", "packets by socket"},
 };
 
-/* A line "Key:\tvalue" of /proc/self/status as a number, or -1. */
+/* -1: not known */
 static int64_t status_number(const char *key, int base)
 {
-	FILE *f = fopen("/proc/self/status", "re");
-	char line[256];
-	int64_t v = -1;
+	char text[8192];
 
-	while (f && v < 0 && fgets(line, sizeof(line), f)) {
-		size_t n = strlen(key);
-
-		if (!strncmp(line, key, n) && line[n] == ':')
-			v = strtoll(line + n + 1, NULL, base);
-	}
-	if (f)
-		fclose(f);
-	return v;
+	return ec_proc_text(0, "status", text, sizeof(text)) < 0
+		       ? -1
+		       : ec_proc_status_number(text, key, base);
 }
 
 #define LIST 500
@@ -120,19 +110,15 @@ static void sandbox_run(struct ec_doctor *d, struct ec_doctor_result *r)
 
 static void user_namespace_run(struct ec_doctor *d, struct ec_doctor_result *r)
 {
-	char link[64];
-	ssize_t n = readlink("/proc/self/ns/user", link, sizeof(link) - 1);
+	int host = ec_ns_is_host("user");
 
-	if (n < 0) {
-		ec_doctor_say(r, EC_DOCTOR_INFO, "not known: %s", strerror(errno));
+	if (host) {
+		ec_doctor_say(r, host < 0 ? EC_DOCTOR_INFO : EC_DOCTOR_OK, "%s%s",
+			      host < 0 ? "not known: " : "the host's",
+			      host < 0 ? strerror(-host) : "");
 		return;
 	}
-	link[n] = 0;
-	if (!strcmp(link, USER_NS_INITIAL)) {
-		ec_doctor_say(r, EC_DOCTOR_OK, "the host's");
-		return;
-	}
-	ec_doctor_say(r, EC_DOCTOR_WARN, "another one than the host's: %s", link);
+	ec_doctor_say(r, EC_DOCTOR_WARN, "another one than the host's");
 	ec_doctor_so(r,
 		     "capabilities count for nothing in bpf(2) and perf_event_open(2), "
 		     "root's too");
@@ -142,21 +128,19 @@ static void user_namespace_run(struct ec_doctor *d, struct ec_doctor_result *r)
 
 static void pid_namespace_run(struct ec_doctor *d, struct ec_doctor_result *r)
 {
-	char link[64];
-	ssize_t n = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
+	int host = ec_ns_is_host("pid");
 
-	if (n < 0) {
-		ec_doctor_say(r, EC_DOCTOR_WARN, "not known: %s", strerror(errno));
+	if (host < 0) {
+		ec_doctor_say(r, EC_DOCTOR_WARN, "not known: %s", strerror(-host));
 		ec_doctor_so(r, "processes cannot be found without /proc");
 		ec_doctor_do(r, "mount proc on /proc");
 		return;
 	}
-	link[n] = 0;
-	if (ec_host_numbers()) {
+	if (host) {
 		ec_doctor_say(r, EC_DOCTOR_OK, "the host's");
 		return;
 	}
-	ec_doctor_say(r, EC_DOCTOR_WARN, "another one than the host's: %s", link);
+	ec_doctor_say(r, EC_DOCTOR_WARN, "another one than the host's");
 	ec_doctor_so(r,
 		     "other processes are not seen, and filters by process are refused, "
 		     "but --pid where probes are bound to processes");

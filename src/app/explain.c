@@ -10,22 +10,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PIDMAX	   4194304 /* kernel include/linux/threads.h PID_MAX_LIMIT */
 #define STEPS_MAX  (64u << 20)
 #define FAMILY_MAX 256 /* the process and its descendants that are looked at */
 #define SHOWN_MAX  10  /* descendants that are named */
 
-static void help(void)
-{
-	struct ec_buf b;
+const struct ec_plain ec_explain_plain = {.words = 1, .needs = "it takes one process id"};
 
-	ec_buf_init(&b, 1 << 20);
-	ec_buf_puts(&b, "Usage: ecapture explain PID [OPTIONS]\n\n"
-			"What would be captured of one process and why the rest is not, "
-			"step by step.\n\n");
-	ec_opt_help(&b, &ec_report_table);
-	fwrite(b.data, 1, b.len, stdout);
-	ec_buf_free(&b);
+void ec_explain_help(struct ec_buf *b)
+{
+	ec_buf_puts(b, "Usage: ecapture explain PID [OPTIONS]\n\n"
+		       "What would be captured of one process and why the rest is not, "
+		       "step by step.\n\n");
+	ec_options_help_plain(b, &ec_explain_plain);
 }
 
 const struct ec_survey_process *ec_explain_process(const struct ec_explain *e)
@@ -218,7 +214,7 @@ static void step_interpreter(struct ec_explain *e, const struct ec_survey_proces
 		const struct ec_survey_file *f = &e->s.files[p->files[i]];
 
 		if (ec_report_state(f) == EC_REPORT_USES &&
-		    strstr(strrchr(f->path, '/') ?: f->path, "ssl"))
+		    strstr(ec_base_name(f->path), "ssl"))
 			uses = f;
 	}
 	ec_buf_printf(b, "The program is %s%s: it runs other programs' text", in->name,
@@ -337,37 +333,15 @@ static int explain(struct ec_explain *e)
 	return ec_explain_print(e);
 }
 
-static int parse(struct ec_explain *e, int argc, char **argv)
+int ec_explain_run(const struct ec_options *o)
 {
-	_ec_free_ char **rest = calloc(argc + 1, sizeof(*rest));
+	struct ec_explain e = {.o = o, .s.planner.sock = -1};
 	uint64_t pid;
-	int nrest = 0, rc;
+	int rc;
 
-	if (!rest)
-		return EC_EXIT_RUNTIME;
-	rc = ec_report_parse(&e->o, argc, argv, NULL, rest, &nrest);
-	if (rc || e->o.help)
-		return rc;
-	if (nrest != 1)
-		return ec_fail(EC_FAIL_OPTION_VALUE, "explain",
-			       "it takes one process id");
-	if (ec_opt_number(rest[0], 1, PIDMAX, &pid))
-		return ec_fail(EC_FAIL_OPTION_VALUE, rest[0], "no process id");
-	e->asked = pid;
-	return 0;
-}
-
-int ec_explain_run(int argc, char **argv)
-{
-	struct ec_explain e = {.s.planner.sock = -1};
-	int rc = parse(&e, argc, argv);
-
-	if (rc)
-		return rc;
-	if (e.o.help) {
-		help();
-		return 0;
-	}
+	if (ec_opt_number(o->word, 1, EC_PID_MAX, &pid))
+		return ec_fail(EC_FAIL_OPTION_VALUE, o->word, "no process id");
+	e.asked = pid;
 	ec_buf_init(&e.steps, STEPS_MAX);
 	ec_buf_init(&e.verdict, 1 << 16);
 	ec_buf_init(&e.todo, 1 << 16);

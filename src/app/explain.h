@@ -2,10 +2,14 @@
 #ifndef EC_APP_EXPLAIN_H
 #define EC_APP_EXPLAIN_H
 
+#include "app/options.h"
+
 /*
  * `explain PID`: what would be probed in one process and why the rest is not, step by
- * step. argv[0] is the command's name. Exit code: 0 it would be captured, 4 not.
+ * step. Exit code: 0 it would be captured, 4 not.
  */
-int ec_explain_run(int argc, char **argv);
+extern const struct ec_plain ec_explain_plain;
+void ec_explain_help(struct ec_buf *b);
+int ec_explain_run(const struct ec_options *o);
 
 #endif

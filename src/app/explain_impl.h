@@ -3,11 +3,12 @@
 #ifndef EC_APP_EXPLAIN_IMPL_H
 #define EC_APP_EXPLAIN_IMPL_H
 
+#include "app/options.h"
 #include "app/report.h"
 #include "host/status.h"
 
 struct ec_explain {
-	struct ec_report_options o;
+	const struct ec_options *o;
 	pid_t asked;
 	struct ec_status st;
 	struct ec_survey s;

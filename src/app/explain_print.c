@@ -119,7 +119,7 @@ int ec_explain_print(struct ec_explain *e)
 	int rc = e->captured ? EC_EXIT_OK : EC_EXIT_TARGET;
 
 	ec_buf_init(&b, OUT_MAX);
-	if (e->o.format == EC_FORMAT_JSON)
+	if (e->o->format == EC_FORMAT_JSON)
 		print_json(e, &b);
 	else
 		print_text(e, &b);

@@ -32,7 +32,6 @@ static bool excluded(const struct ec_targets *t, const struct ec_candidate *c)
 static int on_candidate(void *ctx, struct ec_candidate *c)
 {
 	struct ec_targets *t = ctx;
-	const char *base = strrchr(c->path, '/');
 	struct ec_tfile *f;
 
 	if (c->module != t->o.options->module || ec_probed_has(t->probed, c->dev, c->ino))
@@ -45,7 +44,7 @@ static int on_candidate(void *ctx, struct ec_candidate *c)
 	if (!f)
 		return -ENOMEM;
 	f->pid = c->pid;
-	f->by_name = c->module->wants && c->module->wants(base ? base + 1 : c->path);
+	f->by_name = c->module->wants && c->module->wants(ec_base_name(c->path));
 	ec_targets_begin(t, f);
 	return 0;
 }

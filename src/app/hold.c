@@ -77,7 +77,6 @@ static bool starts_another(pid_t pid)
 		"taskset", "toybox", "unshare", "yash",	   "zsh",
 	};
 	char link[48], exe[4096];
-	const char *base;
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
@@ -85,9 +84,8 @@ static bool starts_another(pid_t pid)
 	if (n <= 0)
 		return false;
 	exe[n] = 0;
-	base = strrchr(exe, '/');
-	for (size_t i = 0; base && i < EC_ARRAY_SIZE(names); i++) {
-		if (!strcmp(base + 1, names[i]))
+	for (size_t i = 0; i < EC_ARRAY_SIZE(names); i++) {
+		if (!strcmp(ec_base_name(exe), names[i]))
 			return true;
 	}
 	return false;

@@ -12,10 +12,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define PIDMAX	 4194304 /* kernel include/linux/threads.h PID_MAX_LIMIT */
 #define OUT_MAX	 (256u << 20)
 #define CELL_MAX 4096
-#define O(f)	 offsetof(struct ec_report_options, f)
+#define O(f)	 offsetof(struct ec_options, f)
 
 enum column { PID, COMM, CONTAINER, LIBRARY, VERSION, COST, PATH, WORDS, COLUMNS };
 
@@ -26,19 +25,22 @@ static const char *const heads[COLUMNS] = {
 /* clang-format off */
 static const struct ec_opt rows[] = {
 	{.name = "pid", .letter = 'p', .type = EC_OPT_LIST, .offset = O(pids), .min = 1,
-	 .max = PIDMAX, .value = "N[,N...]", .help = "only these processes"},
+	 .max = EC_PID_MAX, .value = "N[,N...]", .help = "only these processes"},
 	{.name = "all", .type = EC_OPT_FLAG, .offset = O(all),
 	 .help = "also libraries that no process uses, and interpreters without one"},
 };
 /* clang-format on */
-static const struct ec_opt_table table = {rows, EC_ARRAY_SIZE(rows)};
+const struct ec_plain ec_listing_plain = {
+	.own = {rows, EC_ARRAY_SIZE(rows)},
+	.needs = "not an option",
+};
 
 struct row {
 	char *cell[COLUMNS];
 };
 
 struct listing {
-	struct ec_report_options o;
+	const struct ec_options *o;
 	struct ec_survey s;
 	struct row *rows;
 	size_t nrows, room;
@@ -48,18 +50,12 @@ struct listing {
 	bool failed;
 };
 
-static void help(void)
+void ec_listing_help(struct ec_buf *b)
 {
-	struct ec_buf b;
-
-	ec_buf_init(&b, 1 << 20);
-	ec_buf_puts(&b,
+	ec_buf_puts(b,
 		    "Usage: ecapture targets [OPTIONS]\n\n"
 		    "What would be captured on this host, and why the rest is not.\n\n");
-	ec_opt_help(&b, &table);
-	ec_opt_help(&b, &ec_report_table);
-	fwrite(b.data, 1, b.len, stdout);
-	ec_buf_free(&b);
+	ec_options_help_plain(b, &ec_listing_plain);
 }
 
 /* As one cell: what a terminal must not get is escaped. */
@@ -172,7 +168,7 @@ static void row(struct listing *l, const struct ec_survey_process *p,
 		const struct ec_survey_file *f, const char *hint)
 {
 	l->capturable += !hint && ec_report_capturable(f);
-	if (l->o.format == EC_FORMAT_JSON)
+	if (l->o->format == EC_FORMAT_JSON)
 		json_row(l, p, f, hint);
 	else
 		text_row(l, p, f, hint);
@@ -196,7 +192,7 @@ static void process(struct listing *l, const struct ec_survey_process *p)
 	if (!in || !strcmp(in->name, "a shell"))
 		return;
 	l->idle++;
-	if (l->o.all)
+	if (l->o->all)
 		row(l, p, &l->s.files[p->exe - 1], in->hint);
 }
 
@@ -264,7 +260,7 @@ static void summary(struct listing *l, uint64_t start)
 	const struct ec_survey *s = &l->s;
 	struct ec_json j;
 
-	if (l->o.format == EC_FORMAT_JSON) {
+	if (l->o->format == EC_FORMAT_JSON) {
 		ec_json_init(&j, &l->out);
 		ec_json_begin_object(&j, NULL);
 		ec_json_str(&j, "kind", "summary");
@@ -284,7 +280,7 @@ static void summary(struct listing *l, uint64_t start)
 	if (s->denied)
 		ec_info("%u process%s may not be looked at, because %s", s->denied,
 			s->denied == 1 ? "" : "es", ec_report_denied_why());
-	if (l->idle && !l->o.all)
+	if (l->idle && !l->o->all)
 		ec_info("interpreters without a TLS library: %u (--all lists them)",
 			l->idle);
 	if (!l->capturable)
@@ -298,16 +294,16 @@ static int survey(struct listing *l)
 	pid_t pids[EC_OPT_LIST_MAX];
 	int err;
 
-	for (size_t i = 0; i < l->o.pids.n; i++) {
+	for (size_t i = 0; i < l->o->pids.n; i++) {
 		char name[24];
 
-		pids[i] = ec_proc_thread_group(l->o.pids.v[i]);
+		pids[i] = ec_proc_thread_group(l->o->pids.v[i]);
 		if (pids[i])
 			continue;
-		snprintf(name, sizeof(name), "%llu", (unsigned long long)l->o.pids.v[i]);
+		snprintf(name, sizeof(name), "%llu", (unsigned long long)l->o->pids.v[i]);
 		return ec_fail(EC_FAIL_PROCESS_MISSING, name, NULL);
 	}
-	err = ec_survey_run(&l->s, l->o.pids.n ? pids : NULL, l->o.pids.n, l->o.all);
+	err = ec_survey_run(&l->s, l->o->pids.n ? pids : NULL, l->o->pids.n, l->o->all);
 	return err ? ec_fail(EC_FAIL_INTERNAL, "targets", strerror(-err)) : 0;
 }
 
@@ -320,13 +316,13 @@ static int list(struct listing *l)
 		return rc;
 	for (unsigned int i = 0; i < l->s.nprocesses; i++)
 		process(l, &l->s.processes[i]);
-	for (unsigned int i = 0; l->o.all && i < l->s.nfiles; i++) {
+	for (unsigned int i = 0; l->o->all && i < l->s.nfiles; i++) {
 		const struct ec_survey_file *f = &l->s.files[i];
 
 		if (!f->users && ec_report_listed(&l->s, NULL, f))
 			row(l, NULL, f, NULL);
 	}
-	if (l->o.format != EC_FORMAT_JSON)
+	if (l->o->format != EC_FORMAT_JSON)
 		print_table(l);
 	summary(l, start);
 	ec_report_rights();
@@ -339,25 +335,12 @@ static int list(struct listing *l)
 	return l->capturable ? EC_EXIT_OK : EC_EXIT_TARGET;
 }
 
-int ec_listing_run(int argc, char **argv)
+int ec_listing_run(const struct ec_options *o)
 {
-	struct listing l = {0};
-	_ec_free_ char **rest = calloc(argc + 1, sizeof(*rest));
-	int nrest = 0, rc;
+	struct listing l = {.o = o, .s.planner.sock = -1};
+	int rc;
 
-	if (!rest)
-		return EC_EXIT_RUNTIME;
-	rc = ec_report_parse(&l.o, argc, argv, &table, rest, &nrest);
-	if (rc)
-		return rc;
-	if (l.o.help) {
-		help();
-		return 0;
-	}
-	if (nrest)
-		return ec_fail(EC_FAIL_OPTION_VALUE, rest[0], "not an option");
 	ec_buf_init(&l.out, OUT_MAX);
-	l.s.planner.sock = -1;
 	rc = list(&l);
 	for (size_t i = 0; i < l.nrows; i++)
 		for (int c = 0; c < COLUMNS; c++)

@@ -66,19 +66,31 @@ static int run_read(int argc, char **argv, struct ec_options *o)
 	return ec_read_run(o);
 }
 
-static int run_doctor(int argc, char **argv, struct ec_options *o)
+/* Commands that report. */
+static const struct report {
+	const char *name;
+	const struct ec_plain *plain;
+	void (*help)(struct ec_buf *b);
+	int (*run)(const struct ec_options *o);
+} reports[] = {
+	{"doctor", &ec_doctor_plain, ec_doctor_help, ec_doctor_run},
+	{"targets", &ec_listing_plain, ec_listing_help, ec_listing_run},
+	{"explain", &ec_explain_plain, ec_explain_help, ec_explain_run},
+};
+
+static int run_report(int argc, char **argv, struct ec_options *o, const struct report *r)
 {
 	struct ec_buf b;
-	int rc = ec_options_parse_doctor(o, argc, argv);
+	int rc = ec_options_parse_plain(o, argc, argv, r->plain);
 
 	if (rc)
 		return rc;
 	if (o->version)
 		return version();
 	if (!o->help)
-		return ec_doctor_run(o);
+		return r->run(o);
 	ec_buf_init(&b, 1 << 20);
-	ec_doctor_help(&b);
+	r->help(&b);
 	fwrite(b.data, 1, b.len, stdout);
 	ec_buf_free(&b);
 	return 0;
@@ -117,12 +129,9 @@ int main(int argc, char **argv)
 		return version();
 	if (!strcmp(word, "read"))
 		return run_read(argc - 1, argv + 1, &o);
-	if (!strcmp(word, "doctor"))
-		return run_doctor(argc - 1, argv + 1, &o);
-	if (!strcmp(word, "targets"))
-		return ec_listing_run(argc - 1, argv + 1);
-	if (!strcmp(word, "explain"))
-		return ec_explain_run(argc - 1, argv + 1);
+	for (size_t i = 0; i < EC_ARRAY_SIZE(reports); i++)
+		if (!strcmp(word, reports[i].name))
+			return run_report(argc - 1, argv + 1, &o, &reports[i]);
 	o.module = ec_options_module(word, &o.module_index);
 	if (!o.module)
 		return unknown(word);

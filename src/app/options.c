@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define O(f)   offsetof(struct ec_options, f)
-#define PIDMAX 4194304 /* kernel include/linux/threads.h PID_MAX_LIMIT */
+#define O(f) offsetof(struct ec_options, f)
 
 /* N or NAME[,…]: a user may be named. */
 static int parse_users(void *opts, const struct ec_opt *o, const char *value)
@@ -45,7 +44,7 @@ static int parse_comm(void *opts, const struct ec_opt *o, const char *value)
 
 /* clang-format off */
 static const struct ec_opt who_rows[] = {
-	{.name = "pid", .letter = 'p', .type = EC_OPT_LIST, .offset = O(pids), .max = PIDMAX,
+	{.name = "pid", .letter = 'p', .type = EC_OPT_LIST, .offset = O(pids), .max = EC_PID_MAX,
 	 .value = "N[,N...]", .help = "only these processes, all their threads; 0: all"},
 	{.name = "follow", .type = EC_OPT_FLAG, .offset = O(follow),
 	 .help = "with --pid: their descendants too, those alive and those to come"},
@@ -266,9 +265,9 @@ int ec_options_parse_read(struct ec_options *o, int argc, char **argv)
 	return check_common(o);
 }
 
-/* Of `doctor`: what it shares with the others, without what it has no use for. */
+/* Of commands that report: what they share with the others and have a use for. */
 #define PLAIN_MAX 8
-static size_t plain_rows(struct ec_opt out[PLAIN_MAX])
+static size_t plain_rows(struct ec_opt out[PLAIN_MAX], const struct ec_plain *p)
 {
 	static const char *const names[] = {"format", "color",	 "log-level", "debug",
 					    "quiet",  "version", "help"};
@@ -276,7 +275,8 @@ static size_t plain_rows(struct ec_opt out[PLAIN_MAX])
 
 	for (size_t i = 0; i < EC_ARRAY_SIZE(show_rows); i++) {
 		for (size_t k = 0; k < EC_ARRAY_SIZE(names); k++)
-			if (!strcmp(show_rows[i].name, names[k]))
+			if (!strcmp(show_rows[i].name, names[k]) &&
+			    (p->color || strcmp(names[k], "color")))
 				out[n++] = show_rows[i];
 		if (n && !strcmp(out[n - 1].name, "format"))
 			out[n - 1].words = out[n - 1].value = "text|json";
@@ -284,29 +284,36 @@ static size_t plain_rows(struct ec_opt out[PLAIN_MAX])
 	return n;
 }
 
-int ec_options_parse_doctor(struct ec_options *o, int argc, char **argv)
+int ec_options_parse_plain(struct ec_options *o, int argc, char **argv,
+			   const struct ec_plain *p)
 {
 	_ec_free_ char **rest = calloc(argc + 1, sizeof(*rest));
 	struct ec_opt rows[PLAIN_MAX];
-	struct ec_opt_table plain = {rows, plain_rows(rows)};
+	struct ec_opt_table tables[] = {p->own, {rows, plain_rows(rows, p)}};
 	int nrest = 0, command = 0, rc;
 
 	if (!rest)
 		return EC_EXIT_RUNTIME;
-	rc = ec_opt_parse(argc - 1, argv + 1, &plain, 1, o, rest, &nrest, &command);
+	rc = ec_opt_parse(argc - 1, argv + 1, tables, EC_ARRAY_SIZE(tables), o, rest,
+			  &nrest, &command);
 	if (rc || o->help || o->version)
 		return rc;
-	if (nrest || command)
-		return ec_fail(EC_FAIL_OPTION_VALUE, nrest ? rest[0] : "--",
-			       "doctor takes options only");
+	if (nrest != p->words || command)
+		return ec_fail(EC_FAIL_OPTION_VALUE,
+			       command		  ? "--"
+			       : nrest > p->words ? rest[p->words]
+						  : argv[0],
+			       p->needs);
+	o->word = rest[0];
 	return check_common(o);
 }
 
-void ec_options_help_plain(struct ec_buf *b)
+void ec_options_help_plain(struct ec_buf *b, const struct ec_plain *p)
 {
 	struct ec_opt rows[PLAIN_MAX];
-	struct ec_opt_table plain = {rows, plain_rows(rows)};
+	struct ec_opt_table plain = {rows, plain_rows(rows, p)};
 
+	ec_opt_help(b, &p->own);
 	ec_opt_help(b, &plain);
 }
 

@@ -15,6 +15,7 @@ enum ec_btf_choice { EC_BTF_AUTO, EC_BTF_KERNEL, EC_BTF_NONE };
 enum ec_shape_choice { EC_SHAPES_AUTO, EC_SHAPES_LOOP, EC_SHAPES_RING, EC_SHAPES_PERF };
 
 #define EC_UNSET      UINT64_MAX
+#define EC_PID_MAX    4194304 /* kernel include/linux/threads.h PID_MAX_LIMIT */
 #define EC_PLAN_CACHE "/var/cache/ecapture/plans"
 
 struct ec_options {
@@ -50,6 +51,8 @@ struct ec_options {
 	bool floor;
 
 	const char *recording; /* read FILE */
+	const char *word;      /* explain PID */
+	bool all;	       /* targets */
 	char **command;	       /* -- COMMAND …, NULL-ended; NULL: none */
 };
 
@@ -62,12 +65,21 @@ int ec_options_parse_capture(struct ec_options *o, int argc, char **argv);
 int ec_options_parse_read(struct ec_options *o, int argc, char **argv);
 /* Path for ec_cache_open(); NULL: memory only. */
 const char *ec_options_plan_cache(const struct ec_options *o);
-int ec_options_parse_doctor(struct ec_options *o, int argc, char **argv);
+/* A command that reports (doctor, targets, explain): what it takes besides the common
+ * options. */
+struct ec_plain {
+	struct ec_opt_table own;
+	bool color;
+	int words;	   /* that must follow */
+	const char *needs; /* said when others do */
+};
+int ec_options_parse_plain(struct ec_options *o, int argc, char **argv,
+			   const struct ec_plain *p);
 /* Help on stdout: of everything (module NULL and !read), of a capturing command, of read
  */
 void ec_options_help(const struct ec_module *m, bool read);
 /* The lines of doctor's options. */
-void ec_options_help_plain(struct ec_buf *b);
+void ec_options_help_plain(struct ec_buf *b, const struct ec_plain *p);
 /* A module by name or alias; NULL if none. */
 const struct ec_module *ec_options_module(const char *name, unsigned int *index);
 

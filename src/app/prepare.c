@@ -5,6 +5,7 @@
 #include "capture/peek.h"
 #include "capture/uretprobe_trial.h"
 #include "host/koffs.h"
+#include "host/ns.h"
 #include "host/proc.h"
 #include "host/rights.h"
 
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 
 static int check_kernel(uint32_t *version)
@@ -43,13 +43,9 @@ static int check_pids(const struct ec_options *o)
 	return 0;
 }
 
-#define PID_NS_INIT 0xEFFFFFFCu /* kernel: PROC_PID_INIT_INO */
-
 bool ec_host_numbers(void)
 {
-	struct stat st;
-
-	return stat("/proc/self/ns/pid", &st) || st.st_ino == PID_NS_INIT;
+	return ec_ns_is_host("pid") != 0; /* not known: as if it were */
 }
 
 /* Which option needs the host's process numbers; NULL: none does, or we have them. */

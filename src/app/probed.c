@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "discover/users.h"
+#include "host/ns.h"
 #include "host/proc.h"
 #include "host/rights.h"
 
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define GRACE_NS (2 * EC_NSEC)	/* unused for so long: is it gone? */
 #define AGAIN_NS (10 * EC_NSEC) /* it was not: then look again */
@@ -177,13 +179,12 @@ static void name_find(struct one *t, pid_t pid)
 	t->name = strdup(path); /* without memory it is looked for in the hard way */
 }
 
+/* 0: not known */
 static uint64_t mntns_of(pid_t pid)
 {
-	struct stat st;
-	char path[40];
+	uint64_t ino = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
-	return stat(path, &st) ? 0 : st.st_ino;
+	return ec_ns_id(pid, "mnt", &ino) ? 0 : ino;
 }
 
 int ec_probed_add(struct ec_probed *p, const struct ec_probed_file *f)
@@ -254,18 +255,16 @@ static struct one *alias_of(const struct ec_probed *p, uint32_t id)
 static int see_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
 {
 	struct ec_probed *p = ctx;
-	struct stat st;
+	struct statx x;
 	struct one *t;
-	char path[80];
-
 	/* not by the numbers in the maps: overlayfs and btrfs show others there */
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
-	if (stat(path, &st)) {
-		p->blind |= errno == EPERM || errno == EACCES;
+	int err = ec_proc_statx_mapping(pid, m, STATX_INO, &x);
+
+	if (err) {
+		p->blind |= err == -EPERM || err == -EACCES;
 		return 0;
 	}
-	t = by_file(p, st.st_dev, st.st_ino);
+	t = by_file(p, makedev(x.stx_dev_major, x.stx_dev_minor), x.stx_ino);
 	if (t && t->look_at) {
 		t->mapped = true;
 		ec_users_add(p->users, pid, t->rec.h.target);

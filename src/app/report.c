@@ -18,23 +18,7 @@
 #define RETURN_NS  600
 #define STEPPED_NS 14500
 
-#define O(f) offsetof(struct ec_report_options, f)
-
 /* clang-format off */
-static const struct ec_opt rows[] = {
-	{.name = "format", .type = EC_OPT_ENUM, .offset = O(format), .words = "text|json",
-	 .value = "text|json", .help = "what stdout gets (default text)"},
-	{.name = "log-level", .type = EC_OPT_ENUM, .offset = O(log_level),
-	 .words = "error|warn|info|debug", .value = "LEVEL",
-	 .help = "run log: error, warn, info (default) or debug"},
-	{.name = "debug", .letter = 'd', .type = EC_OPT_FLAG, .offset = O(debug),
-	 .help = "the same as --log-level debug"},
-	{.name = "quiet", .letter = 'q', .type = EC_OPT_FLAG, .offset = O(quiet),
-	 .help = "the same as --log-level error"},
-	{.name = "help", .letter = 'h', .type = EC_OPT_FLAG, .offset = O(help),
-	 .help = "this help"},
-};
-
 #define LATER "what it loads later is captured from then on"
 static const struct ec_interpreter interpreters[] = {
 	{"python*", "Python", "it has not loaded its _ssl module; " LATER},
@@ -53,32 +37,6 @@ static const struct ec_interpreter interpreters[] = {
 	{"busybox", "a shell", "the programs that it starts do the work"},
 };
 /* clang-format on */
-
-const struct ec_opt_table ec_report_table = {rows, EC_ARRAY_SIZE(rows)};
-
-int ec_report_parse(struct ec_report_options *o, int argc, char **argv,
-		    const struct ec_opt_table *own, char **rest, int *nrest)
-{
-	struct ec_opt_table tables[2] = {ec_report_table};
-	int command = 0, rc;
-
-	memset(o, 0, sizeof(*o));
-	o->log_level = EC_LOG_INFO;
-	if (own)
-		tables[1] = *own;
-	rc = ec_opt_parse(argc - 1, argv + 1, tables, own ? 2 : 1, o, rest, nrest,
-			  &command);
-	if (rc || o->help)
-		return rc;
-	if (command)
-		return ec_fail(EC_FAIL_OPTION_VALUE, "--", "it takes no command");
-	if (o->debug)
-		o->log_level = EC_LOG_DEBUG;
-	if (o->quiet)
-		o->log_level = EC_LOG_ERROR;
-	ec_log_level = o->log_level;
-	return 0;
-}
 
 enum ec_report_state ec_report_state(const struct ec_survey_file *f)
 {
@@ -275,10 +233,8 @@ void ec_report_container(struct ec_json *j, const struct ec_survey_process *p)
 
 const struct ec_interpreter *ec_report_interpreter(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-
 	for (size_t i = 0; i < EC_ARRAY_SIZE(interpreters); i++) {
-		if (!fnmatch(interpreters[i].pattern, slash ? slash + 1 : path, 0))
+		if (!fnmatch(interpreters[i].pattern, ec_base_name(path), 0))
 			return &interpreters[i];
 	}
 	return NULL;

@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What `targets` and `explain` share: their options, and words for a surveyed file. */
+/* What `targets` and `explain` share: words for a surveyed file. */
 #ifndef EC_APP_REPORT_H
 #define EC_APP_REPORT_H
 
 #include "app/survey.h"
 #include "base/json.h"
-#include "base/opt.h"
-
-struct ec_report_options {
-	struct ec_opt_list pids;
-	bool all;
-	int format; /* enum ec_format: text or json */
-	int log_level;
-	bool debug, quiet, help;
-};
-
-/* What every report takes: --format, the run log's, --help. */
-extern const struct ec_opt_table ec_report_table;
-
-/*
- * argv[0] is the command's name; `own` may be NULL. Words that are no options go to
- * rest[] (argc entries). 0, or an exit code after its message.
- */
-int ec_report_parse(struct ec_report_options *o, int argc, char **argv,
-		    const struct ec_opt_table *own, char **rest, int *nrest);
 
 enum ec_report_state {
 	EC_REPORT_NOTHING,    /* nothing recognised */

@@ -94,7 +94,7 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			"not in the host's pid namespace",
 			"the kernel tells the host's process numbers, so this option "
 			"would find nobody",
-			"use the host's pid namespace, as in `docker run --pid=host`",
+			"use the host's pid namespace (Docker: --pid=host)",
 		},
 	[EC_FAIL_RIGHTS] =
 		{

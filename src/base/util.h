@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define EC_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -43,5 +44,13 @@ static inline int ec_take_fd(int *fd)
 		(p) = NULL;             \
 		_v;                     \
 	})
+
+/* Behind the last '/'. */
+static inline const char *ec_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
 
 #endif

@@ -19,8 +19,6 @@ struct ec_seen {
 	uint64_t dev, ino; /* as stat(2) shows them */
 };
 
-/* Behind the last '/'. */
-const char *ec_offer_base(const char *path);
 /* Set of the modules that want a file of this base name. */
 uint64_t ec_offer_wanted(const char *base);
 /*

@@ -102,13 +102,6 @@ int ec_scan_add(struct ec_scan *s, uint64_t dev, uint64_t ino)
 	return remember(s, &key, ANY_BIRTH);
 }
 
-const char *ec_offer_base(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 uint64_t ec_offer_wanted(const char *base)
 {
 	unsigned int n = EC_MIN(ec_modules_count, (unsigned int)EC_OFFER_MODULES);
@@ -188,12 +181,9 @@ int ec_offer_file(struct ec_scan *s, int fd_in, const char *path, pid_t pid,
 static bool mapping_was_seen(struct ec_scan *s, pid_t pid, const struct ec_mapping *m)
 {
 	struct statx x;
-	char path[80];
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
 	/* Another inode: something else is mapped there by now, or an overlayfs. */
-	if (statx(AT_FDCWD, path, 0, WANTED, &x) || x.stx_ino != m->ino ||
+	if (ec_proc_statx_mapping(pid, m, WANTED, &x) || x.stx_ino != m->ino ||
 	    !was_seen(s, &x))
 		return false;
 	tell_use(s, &x, pid);
@@ -203,7 +193,7 @@ static bool mapping_was_seen(struct ec_scan *s, pid_t pid, const struct ec_mappi
 int ec_offer_mapping(struct ec_scan *s, pid_t pid, const struct ec_mapping *m,
 		     ec_candidate_fn *fn, void *ctx)
 {
-	uint64_t modules = ec_offer_wanted(ec_offer_base(m->path));
+	uint64_t modules = ec_offer_wanted(ec_base_name(m->path));
 	int fd;
 
 	if (!modules || mapping_was_seen(s, pid, m))

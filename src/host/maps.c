@@ -13,7 +13,6 @@
 
 #define DELETED	    " (deleted)"
 #define BUF_BYTES   (16u << 10) /* the kernel gives a page at a time */
-#define PF_KTHREAD  0x00200000u /* include/linux/sched.h, shown in the stat file */
 #define EXEC_COLUMN 2		/* in "r-xp" */
 
 static bool get_hex(const char **p, const char *end, char stop, uint64_t *v)
@@ -209,25 +208,6 @@ static int query_all(int fd, pid_t pid, ec_proc_map_fn *fn, void *ctx, bool *kno
 }
 
 /* Kernel threads have no maps, but refuse to say so to who may not look. */
-static bool is_kernel_thread(pid_t pid)
-{
-	_ec_close_ int fd = -1;
-	unsigned int flags;
-	char buf[512];
-	const char *p;
-	ssize_t n;
-
-	snprintf(buf, sizeof(buf), "/proc/%d/stat", pid);
-	fd = open(buf, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (n < 0)
-		return false;
-	buf[n] = 0;
-	p = strrchr(buf, ')');
-	return p && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
-	       flags & PF_KTHREAD;
-}
-
 static int refused(pid_t pid, int err)
 {
 	switch (err) {
@@ -236,7 +216,7 @@ static int refused(pid_t pid, int err)
 		return -ESRCH;
 	case EACCES:
 	case EPERM:
-		return is_kernel_thread(pid) ? 0 : -EACCES;
+		return ec_proc_is_kernel_thread(pid) ? 0 : -EACCES;
 	default:
 		return -err;
 	}
@@ -301,13 +281,6 @@ static int open_regular(const char *path, const struct ec_mapping *m)
 	return fd < 0 ? -errno : fd;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /*
  * Another file may be mapped there by now. The inode tells, but not on every overlayfs
  * (whose layers are on several file systems), so the same name will do too; folders do
@@ -328,7 +301,22 @@ static bool is_mapped_file(const char *link, int fd, const struct ec_mapping *m)
 	if ((size_t)n > cut && !memcmp(name + n - cut, DELETED, cut))
 		n -= (ssize_t)cut;
 	name[n] = 0;
-	return !strcmp(base_name(name), base_name(m->path));
+	return !strcmp(ec_base_name(name), ec_base_name(m->path));
+}
+
+static void map_file(char out[80], pid_t pid, const struct ec_mapping *m)
+{
+	snprintf(out, 80, "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)m->start, (unsigned long long)m->end);
+}
+
+int ec_proc_statx_mapping(pid_t pid, const struct ec_mapping *m, unsigned int mask,
+			  struct statx *out)
+{
+	char path[80];
+
+	map_file(path, pid, m);
+	return statx(AT_FDCWD, path, 0, mask, out) ? -errno : 0;
 }
 
 static int open_map_file(pid_t pid, const struct ec_mapping *m)
@@ -336,8 +324,7 @@ static int open_map_file(pid_t pid, const struct ec_mapping *m)
 	_ec_close_ int fd = -1;
 	char path[80];
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
+	map_file(path, pid, m);
 	fd = open_regular(path, NULL);
 	if (fd >= 0 && !is_mapped_file(path, fd, m))
 		return -ENOENT;

@@ -71,6 +71,22 @@ int ec_ns_id(pid_t pid, const char *name, uint64_t *ino)
 	return refused(pid, errno);
 }
 
+int ec_ns_is_host(const char *name)
+{
+	/* kernel: PROC_PID_INIT_INO, PROC_USER_INIT_INO in include/linux/proc_ns.h */
+	ino_t host = !strcmp(name, "pid")    ? 0xEFFFFFFC
+		     : !strcmp(name, "user") ? 0xEFFFFFFD
+					     : 0;
+	char path[64];
+	struct stat st;
+
+	if (!host)
+		return -EINVAL;
+	/* not by our number: the /proc that is mounted may be another namespace's */
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	return stat(path, &st) ? -errno : st.st_ino == host;
+}
+
 /* First by O_PATH: a device or a pipe at that path is not touched. */
 static int from_path(const char *path, int kind, uint64_t *ino)
 {

@@ -23,6 +23,9 @@ int ec_ns_id(pid_t pid, const char *name, uint64_t *ino);
  */
 int ec_ns_parse(const char *word, const char *name, uint64_t *ino);
 
+/* Are we in the host's own one ("pid" or "user")? 1, 0; -EINVAL; -errno: not known. */
+int ec_ns_is_host(const char *name);
+
 /* The process's number in its own pid namespace, where it is in one below ours; else
  * pid itself. 0, -ESRCH, -EACCES. */
 int ec_proc_ns_pid(pid_t pid, pid_t *inner);

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_BUF_MAX (1u << 20) /* for one entry of the user database */
+#define PF_KTHREAD   0x00200000u /* include/linux/sched.h, shown in the stat file */
+#define NAME_BUF_MAX (1u << 20)	 /* for one entry of the user database */
 
 static bool parse_u32(const char *s, uint32_t *v)
 {
@@ -28,44 +29,62 @@ static bool parse_u32(const char *s, uint32_t *v)
 	return true;
 }
 
-/* The start of /proc/PID/<name> as a string; its length or -errno. */
-static ssize_t slurp(pid_t pid, const char *name, char *out, size_t n)
+ssize_t ec_proc_text(pid_t pid, const char *name, char *out, size_t n)
 {
-	char path[48];
+	char path[64];
 	_ec_close_ int fd = -1;
 	ssize_t got;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	else
+		snprintf(path, sizeof(path), "/proc/self/%s", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	got = read(fd, out, n - 1);
+	got = fd < 0 ? -1 : read(fd, out, n - 1);
 	if (got < 0)
-		return -errno;
+		return errno == ENOENT ? -ESRCH : -errno;
 	out[got] = 0;
 	return got;
+}
+
+/* A newline in a name is written as \n there, so no name can forge a line. */
+int64_t ec_proc_status_number(const char *status, const char *key, int base)
+{
+	size_t n = strlen(key);
+
+	for (const char *p = status; (p = strchr(p, '\n'));) {
+		char *end;
+		int64_t v;
+
+		p++;
+		if (strncmp(p, key, n) || p[n] != ':')
+			continue;
+		v = strtoll(p + n + 1, &end, base);
+		return end == p + n + 1 ? -1 : v;
+	}
+	return -1;
 }
 
 struct stat_line {
 	char state;
 	pid_t ppid;
-	unsigned int threads;
+	unsigned int flags, threads;
 };
 
 /* proc_pid_stat(5). The name may hold blanks and brackets: the last ')' ends it. */
 static int read_stat(pid_t pid, struct stat_line *st)
 {
 	char text[1024];
-	ssize_t n = slurp(pid, "stat", text, sizeof(text));
+	ssize_t n = ec_proc_text(pid, "stat", text, sizeof(text));
 	const char *p;
 
 	if (n < 0)
-		return n == -ENOENT ? -ESRCH : n;
+		return n;
 	p = strrchr(text, ')');
 	if (!p || sscanf(p + 1,
-			 " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d"
+			 " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d"
 			 " %*d %u",
-			 &st->state, &st->ppid, &st->threads) != 3)
+			 &st->state, &st->ppid, &st->flags, &st->threads) != 4)
 		return -ESRCH;
 	return 0;
 }
@@ -74,14 +93,23 @@ static int read_stat(pid_t pid, struct stat_line *st)
 static int read_status(pid_t pid, const char *key, uint32_t *v)
 {
 	char text[2048]; /* Tgid and Uid are among the first lines */
-	ssize_t n = slurp(pid, "status", text, sizeof(text));
-	const char *p;
+	ssize_t n = ec_proc_text(pid, "status", text, sizeof(text));
+	int64_t number;
 
 	if (n < 0)
-		return n == -ENOENT ? -ESRCH : n;
-	/* A newline in a name is written as \n there, so no name can forge a line. */
-	p = strstr(text, key);
-	return p && sscanf(p + strlen(key), "%10u", v) == 1 ? 0 : -ESRCH;
+		return n;
+	number = ec_proc_status_number(text, key, 10);
+	if (number < 0)
+		return -ESRCH;
+	*v = number;
+	return 0;
+}
+
+bool ec_proc_is_kernel_thread(pid_t pid)
+{
+	struct stat_line st;
+
+	return !read_stat(pid, &st) && st.flags & PF_KTHREAD;
 }
 
 int ec_proc_each(ec_proc_pid_fn *fn, void *ctx)
@@ -122,16 +150,16 @@ pid_t ec_proc_thread_group(pid_t tid)
 {
 	uint32_t tgid;
 
-	return tid <= 0 || read_status(tid, "\nTgid:", &tgid) ? 0 : (pid_t)tgid;
+	return tid <= 0 || read_status(tid, "Tgid", &tgid) ? 0 : (pid_t)tgid;
 }
 
 int ec_proc_comm(pid_t pid, char out[16])
 {
 	char text[80]; /* kernel threads have longer ones */
-	ssize_t n = slurp(pid, "comm", text, sizeof(text));
+	ssize_t n = ec_proc_text(pid, "comm", text, sizeof(text));
 
 	if (n < 0)
-		return n == -ENOENT ? -ESRCH : n;
+		return n;
 	if (n && text[n - 1] == '\n')
 		text[n - 1] = 0;
 	snprintf(out, 16, "%.15s", text);
@@ -142,7 +170,7 @@ int ec_proc_comm(pid_t pid, char out[16])
 int ec_proc_uid(pid_t pid, uid_t *uid)
 {
 	uint32_t v;
-	int err = read_status(pid, "\nUid:", &v);
+	int err = read_status(pid, "Uid", &v);
 
 	if (!err)
 		*uid = v;

@@ -27,6 +27,17 @@ int ec_proc_maps(pid_t pid, ec_proc_map_fn *fn, void *ctx);
 /* Opens the mapped file itself (also when replaced or in another mount namespace) by
  * map_files, else /proc/PID/root + path if that is the same file. fd or -errno. */
 int ec_proc_open_mapping(pid_t pid, const struct ec_mapping *m);
+/* Which file is mapped there, without opening it: st_dev and st_ino of that file. Needs
+ * rights that opening does not (map_files). 0 or -errno */
+struct statx;
+int ec_proc_statx_mapping(pid_t pid, const struct ec_mapping *m, unsigned int mask,
+			  struct statx *out);
+/* The start of /proc/PID/<name> as a string; pid 0: our own. Its length; -ESRCH; -errno
+ */
+ssize_t ec_proc_text(pid_t pid, const char *name, char *out, size_t n);
+/* The number behind a key ("TracerPid") in the text of "status"; -1: it is not there. */
+int64_t ec_proc_status_number(const char *status, const char *key, int base);
+bool ec_proc_is_kernel_thread(pid_t pid);
 bool ec_proc_exists(pid_t pid);		   /* and is no zombie */
 pid_t ec_proc_parent(pid_t pid);	   /* 0: not known */
 pid_t ec_proc_thread_group(pid_t tid);	   /* tgid, 0: none */
