@@ -80,7 +80,6 @@ static void on_target(void *ctx, const struct ec_rec_target *t)
 {
 	struct attacher *a = ctx;
 
-	ec_hint_target(a->hint, t);
 	on_record(a, t, sizeof(*t));
 }
 
@@ -434,7 +433,7 @@ static int start(struct attacher *a)
 	if (!err)
 		err = ec_targets_new(&to, &a->targets);
 	if (!err)
-		err = ec_hint_new(a->o, a->loop, &a->hint);
+		err = ec_hint_new(a->o, a->targets, a->loop, &a->hint);
 	if (err)
 		return ec_fail(EC_FAIL_INTERNAL, "start", strerror(-err));
 	rc = ec_prepare_host(a->o, &features);

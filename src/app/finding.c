@@ -19,13 +19,9 @@ static bool excluded(const struct ec_targets *t, const struct ec_candidate *c)
 {
 	const struct ec_opt_strs *l = &t->o.options->not_exes;
 
-	for (size_t i = 0; i < l->n; i++) {
-		struct stat st;
-
-		if (!strcmp(l->v[i], c->path) ||
-		    (!stat(l->v[i], &st) && st.st_dev == c->dev && st.st_ino == c->ino))
+	for (size_t i = 0; i < l->n; i++)
+		if (ec_file_is(l->v[i], c->path, c->dev, c->ino))
 			return true;
-	}
 	return false;
 }
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#define FILES_MAX	1024	/* that are probed; of more the first */
 #define DESCENDANTS_MAX 256	/* that are looked at */
 #define FIRST_NS	EC_NSEC /* until we look again; each time twice as long */
 #define LAST_NS		(60 * EC_NSEC)
@@ -17,10 +16,7 @@ struct ec_hint {
 	bool said[EC_OPT_LIST_MAX];
 	struct ec_source *timer;
 	uint64_t wait;
-	size_t nfiles;
-	struct {
-		uint64_t dev, ino;
-	} files[FILES_MAX];
+	const struct ec_targets *targets;
 };
 
 static void on_timer(void *ctx, uint32_t events)
@@ -32,7 +28,8 @@ static void on_timer(void *ctx, uint32_t events)
 	ec_loop_set_timer(h->timer, h->wait);
 }
 
-int ec_hint_new(const struct ec_options *o, struct ec_loop *l, struct ec_hint **out)
+int ec_hint_new(const struct ec_options *o, const struct ec_targets *t, struct ec_loop *l,
+		struct ec_hint **out)
 {
 	struct ec_hint *h;
 	int err;
@@ -44,6 +41,7 @@ int ec_hint_new(const struct ec_options *o, struct ec_loop *l, struct ec_hint **
 	if (!h)
 		return -ENOMEM;
 	h->o = o;
+	h->targets = t;
 	h->wait = FIRST_NS;
 	err = ec_loop_add_timer(l, h->wait, on_timer, h, &h->timer);
 	if (err)
@@ -53,14 +51,6 @@ int ec_hint_new(const struct ec_options *o, struct ec_loop *l, struct ec_hint **
 	return err;
 }
 
-void ec_hint_target(struct ec_hint *h, const struct ec_rec_target *t)
-{
-	if (!h || t->state != EC_TARGET_PROBED || h->nfiles == FILES_MAX)
-		return;
-	h->files[h->nfiles].dev = t->dev;
-	h->files[h->nfiles++].ino = t->ino;
-}
-
 /* 1: a probed one. The file itself is asked: maps show other numbers on some systems. */
 static int see_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
 {
@@ -68,13 +58,8 @@ static int see_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
 	_ec_close_ int fd = ec_proc_open_mapping(pid, m);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st))
-		return 0;
-	for (size_t i = 0; i < h->nfiles; i++) {
-		if (h->files[i].dev == st.st_dev && h->files[i].ino == st.st_ino)
-			return 1;
-	}
-	return 0;
+	return fd >= 0 && !fstat(fd, &st) &&
+	       ec_targets_has(h->targets, st.st_dev, st.st_ino);
 }
 
 /* Not to be read counts as if it did: nothing is said of what we do not know. */
@@ -105,7 +90,7 @@ static void look(struct ec_hint *h, size_t i)
 
 void ec_hint_settled(struct ec_hint *h)
 {
-	if (!h || !h->nfiles)
+	if (!h || !ec_targets_count(h->targets))
 		return;
 	for (size_t i = 0; i < h->o->pids.n; i++) {
 		if (!h->said[i])

@@ -6,15 +6,14 @@
 #ifndef EC_APP_HINT_H
 #define EC_APP_HINT_H
 
-#include "abi/record.h"
-#include "app/options.h"
+#include "app/targets.h"
 #include "base/loop.h"
 
 struct ec_hint;
 
 /* *out NULL: the options leave nothing to hint at. 0 or -errno */
-int ec_hint_new(const struct ec_options *o, struct ec_loop *l, struct ec_hint **out);
-void ec_hint_target(struct ec_hint *h, const struct ec_rec_target *t); /* NULL: nothing */
+int ec_hint_new(const struct ec_options *o, const struct ec_targets *t, struct ec_loop *l,
+		struct ec_hint **out);
 /* Nothing is on its way: a line for each named process that needs it, once; looked for
  * again by itself, as descendants come. NULL: nothing. */
 void ec_hint_settled(struct ec_hint *h);

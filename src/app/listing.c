@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "model/who.h"
 #include "sink/show.h"
 
 #include <errno.h>
@@ -104,7 +105,7 @@ static void words(struct ec_buf *b, const struct ec_survey_file *f)
 static void text_row(struct listing *l, const struct ec_survey_process *p,
 		     const struct ec_survey_file *f, const char *hint)
 {
-	char pid[16] = "-", container[16] = "", cost[40], path[4200];
+	char pid[16] = "-", container[EC_CONTAINER_LEN] = "", cost[40], path[4200];
 	struct ec_buf b;
 	struct row *r;
 
@@ -121,7 +122,7 @@ static void text_row(struct listing *l, const struct ec_survey_process *p,
 	}
 	if (p) {
 		snprintf(pid, sizeof(pid), "%d", p->pid);
-		snprintf(container, sizeof(container), "%.12s", p->container.id);
+		ec_container_short(p->container.id, container);
 	}
 	cost_words(hint ? NULL : f, cost);
 	snprintf(path, sizeof(path), "%.4096s%s", f->path,

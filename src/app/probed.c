@@ -306,6 +306,7 @@ static void go(struct ec_probed *p, struct one **at)
 	p->count--;
 	p->probes -= t->probes;
 	ec_session_detach(p->session, t->rec.h.target);
+	ec_users_forget(p->users, t->rec.h.target);
 	ec_scan_forget(p->o.scan, t->rec.dev, t->rec.ino);
 	t->rec.state = EC_TARGET_GONE;
 	t->rec.h.time = ec_clock_mono();

@@ -391,6 +391,11 @@ void ec_targets_session(struct ec_targets *t, struct ec_session *s)
 	ec_probed_session(t->probed, s);
 }
 
+bool ec_targets_has(const struct ec_targets *t, uint64_t dev, uint64_t ino)
+{
+	return ec_probed_has(t->probed, dev, ino);
+}
+
 bool ec_targets_busy(const struct ec_targets *t)
 {
 	return t->waiting;

@@ -38,6 +38,8 @@ void ec_targets_twice(struct ec_targets *t, uint32_t first, uint32_t second);
 int ec_targets_find(struct ec_targets *t);
 /* Looks at what one process maps now, as ec_targets_find() does at all. */
 void ec_targets_look(struct ec_targets *t, pid_t pid);
+/* Is the file (st_dev, st_ino) probed? */
+bool ec_targets_has(const struct ec_targets *t, uint64_t dev, uint64_t ino);
 bool ec_targets_busy(const struct ec_targets *t);
 unsigned int ec_targets_count(const struct ec_targets *t); /* attached */
 unsigned int ec_targets_probes(const struct ec_targets *t);

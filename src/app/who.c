@@ -185,22 +185,18 @@ void ec_finder_say_waiting(const struct ec_finder *f)
 
 /* --- what a process is ------------------------------------------------------- */
 
-static bool exe_is(pid_t pid, const char *seen, const char *word)
-{
-	struct stat want, have;
-	char link[40];
-
-	if (!strcmp(seen, word))
-		return true;
-	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
-	return !stat(word, &want) && !stat(link, &have) && want.st_dev == have.st_dev &&
-	       want.st_ino == have.st_ino;
-}
-
 static bool exe_in(const struct ec_opt_strs *l, pid_t pid, const char *seen)
 {
+	struct stat have = {0};
+	char link[40];
+
+	if (!l->n)
+		return false;
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	if (stat(link, &have))
+		have.st_ino = 0; /* no file has it */
 	for (size_t i = 0; i < l->n; i++)
-		if (exe_is(pid, seen, l->v[i]))
+		if (ec_file_is(l->v[i], seen, have.st_dev, have.st_ino))
 			return true;
 	return false;
 }

@@ -155,3 +155,20 @@ void ec_users_check(struct ec_users *u, bool (*gone)(pid_t pid))
 
 	ec_map_each(u->pids, check_one, &c);
 }
+
+static bool forget_one(void *ctx, const void *key, void *value)
+{
+	const uint32_t *target = ctx;
+	struct user *r = value;
+
+	for (uint32_t i = 0; i < r->n; i++) {
+		if (r->targets[i] == *target)
+			r->targets[i--] = r->targets[--r->n];
+	}
+	return true;
+}
+
+void ec_users_forget(struct ec_users *u, uint32_t target)
+{
+	ec_map_each(u->pids, forget_one, &target);
+}

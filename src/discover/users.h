@@ -21,6 +21,8 @@ int ec_users_add(struct ec_users *u, pid_t pid, uint32_t target);
 /* The child has what its parent has. False: that is nothing. */
 bool ec_users_fork(struct ec_users *u, pid_t parent, pid_t child);
 void ec_users_gone(struct ec_users *u, pid_t pid); /* exec or exit */
+/* The target is gone: nobody uses it, which nobody is told. */
+void ec_users_forget(struct ec_users *u, uint32_t target);
 /* Takes out those that `gone` says yes to. */
 void ec_users_check(struct ec_users *u, bool (*gone)(pid_t pid));
 

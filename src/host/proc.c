@@ -8,6 +8,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PF_KTHREAD   0x00200000u /* include/linux/sched.h, shown in the stat file */
 #define NAME_BUF_MAX (1u << 20)	 /* for one entry of the user database */
@@ -103,6 +104,14 @@ static int read_status(pid_t pid, const char *key, uint32_t *v)
 		return -ESRCH;
 	*v = number;
 	return 0;
+}
+
+bool ec_file_is(const char *word, const char *path, uint64_t dev, uint64_t ino)
+{
+	struct stat st;
+
+	return !strcmp(word, path) ||
+	       (!stat(word, &st) && st.st_dev == dev && st.st_ino == ino);
 }
 
 bool ec_proc_is_kernel_thread(pid_t pid)

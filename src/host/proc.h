@@ -37,6 +37,8 @@ int ec_proc_statx_mapping(pid_t pid, const struct ec_mapping *m, unsigned int ma
 ssize_t ec_proc_text(pid_t pid, const char *name, char *out, size_t n);
 /* The number behind a key ("TracerPid") in the text of "status"; -1: it is not there. */
 int64_t ec_proc_status_number(const char *status, const char *key, int base);
+/* Does the user's word name this file: by the very path, or by leading to it? */
+bool ec_file_is(const char *word, const char *path, uint64_t dev, uint64_t ino);
 bool ec_proc_is_kernel_thread(pid_t pid);
 bool ec_proc_exists(pid_t pid);		   /* and is no zombie */
 pid_t ec_proc_parent(pid_t pid);	   /* 0: not known */

@@ -19,7 +19,6 @@
 /* One control character in so many bytes still makes a text: coloured terminal output
  * is text, small numbers between short strings are not. */
 #define CONTROL_SHARE 6
-#define ID_SHOWN      12 /* of a container's id */
 
 struct state {
 	struct ec_clock_cache clock;
@@ -61,11 +60,11 @@ static void put_endpoint(struct ec_buf *b, const char *before, const struct ec_a
 static void put_container(struct ec_buf *b, const struct ec_item *it)
 {
 	const struct ec_who *w = it->who;
-	char id[ID_SHOWN + 1];
+	char id[EC_CONTAINER_LEN];
 
 	if (!ec_who_in_container(w))
 		return;
-	snprintf(id, sizeof(id), "%s", w->container);
+	ec_container_short(w->container, id);
 	ec_buf_puts(b, ", Container:");
 	ec_show_name(b, id);
 	ec_buf_puts(b, " (");
