@@ -18,7 +18,7 @@ static void answer(int sock, uint32_t id, uint32_t module, int err,
 			   .id = id,
 			   .arg = module,
 			   .err = err,
-			   .len = sizeof(*plan)};
+			   .len = ec_plan_size(plan)};
 
 	if (ec_msg_send(sock, &m, plan, -1))
 		_exit(0); /* the attacher is gone */

@@ -67,18 +67,18 @@ static int planner_lost(struct ec_survey *s, const char *why)
 	return ec_planner_spawn(&s->planner);
 }
 
-static bool plan_sound(const struct ec_msg *m, const struct ec_plan *p)
+static bool plan_take(const struct ec_survey *s, const struct ec_msg *m,
+		      struct ec_plan *out)
 {
 	unsigned int nprogs = 0;
 
-	if (m->len != sizeof(*p) || (m->arg != EC_PLAN_ANY && m->arg >= ec_modules_count))
+	if (m->arg != EC_PLAN_ANY && m->arg >= ec_modules_count)
 		return false;
 	if (m->arg != EC_PLAN_ANY)
-		while (ec_modules[m->arg].module->progs[nprogs])
-			nprogs++;
-	if (ec_plan_check(p, nprogs))
+		nprogs = ec_module_nprogs(ec_modules[m->arg].module);
+	if (ec_plan_take(s->body, m->len, nprogs, out))
 		return false;
-	return m->err || (p->npoints && m->arg != EC_PLAN_ANY);
+	return m->err || (out->npoints && m->arg != EC_PLAN_ANY);
 }
 
 /* What stands in for return probes where those harm: not what is used elsewhere. */
@@ -96,21 +96,21 @@ static void drop_stand_ins(struct ec_plan *p)
 static int on_planned(struct ec_survey *s, const struct ec_msg *m)
 {
 	struct ec_survey_file *f = &s->files[s->waiting[s->head].file];
-	struct ec_plan *p = (struct ec_plan *)s->body;
+	struct ec_plan p;
 
 	if (!s->flying || m->type != EC_MSG_PLANNED || m->id != s->waiting[s->head].file)
 		return planner_lost(s, "it answered what was not asked");
-	if (!plan_sound(m, p))
+	if (!plan_take(s, m, &p))
 		return planner_lost(s, "its answer was not sound");
 	s->answers++;
 	f->err = m->err;
 	f->module = m->arg;
-	if (!m->err || p->library[0]) {
-		f->plan = malloc(sizeof(*p));
+	drop_stand_ins(&p);
+	if (!m->err || p.library[0]) {
+		f->plan = malloc(ec_plan_size(&p));
 		if (!f->plan)
 			return -ENOMEM;
-		memcpy(f->plan, p, sizeof(*p));
-		drop_stand_ins(f->plan);
+		memcpy(f->plan, &p, ec_plan_size(&p));
 	}
 	pop(s);
 	return 0;

@@ -175,19 +175,14 @@ static void on_planned(struct ec_targets *t, const struct ec_msg *m)
 {
 	struct ec_tfile *f = file_take(t, m->id);
 	static struct ec_plan plan;
-	unsigned int nprogs = 0;
 	int err = m->err;
 
 	if (!f) {
 		planner_lost(t, "it answered what was not asked");
 		return;
 	}
-	while (ec_modules[f->module].module->progs[nprogs])
-		nprogs++;
-	memset(&plan, 0, sizeof(plan));
-	if (m->len == sizeof(plan))
-		memcpy(&plan, t->body, sizeof(plan));
-	if (m->len != sizeof(plan) || ec_plan_check(&plan, nprogs))
+	if (ec_plan_take(t->body, m->len, ec_module_nprogs(ec_modules[f->module].module),
+			 &plan))
 		err = -EBADMSG;
 	else
 		ec_cache_put(t->cache, f->cachable ? &f->file_id : NULL, f->module, err,

@@ -10,6 +10,7 @@
 #include "privsep/msg.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -156,20 +157,20 @@ static void on_reopen(struct worker *w, const struct ec_msg *m, int *fd)
 	out->fd = EC_TAKE_FD(*fd);
 }
 
-static void on_message(void *ctx, uint32_t events)
+/* One, which must be there; false when no more can come. */
+static bool message(struct worker *w)
 {
-	struct worker *w = ctx;
 	_ec_close_ int fd = -1;
 	struct ec_msg m;
 	int err = ec_msg_recv(w->sock, &m, w->body, &fd);
 
 	if (err == -EAGAIN)
-		return;
+		return false;
 	if (err) {
 		/* killed: probes are gone with it; what is in the ring is still ours */
 		w->orphan = w->stopping = w->ended = true;
 		ec_drain_finish(w->drain);
-		return;
+		return false;
 	}
 	switch (m.type) {
 	case EC_MSG_RECORD:
@@ -202,6 +203,16 @@ static void on_message(void *ctx, uint32_t events)
 	default:
 		break;
 	}
+	return true;
+}
+
+static void on_message(void *ctx, uint32_t events)
+{
+	struct worker *w = ctx;
+	struct pollfd p = {.fd = w->sock, .events = POLLIN};
+
+	while (message(w) && poll(&p, 1, 0) > 0)
+		;
 }
 
 /* Everything is in the pipeline: the end. Returns the exit code. */
@@ -235,14 +246,17 @@ static int run(struct worker *w)
 {
 	for (;;) {
 		bool done = ec_drain_done(w->drain); /* before the look into the queue */
-		bool empty = work(w);
+		bool empty;
 
+		/* what the attacher says of a process goes before what that sends later
+		 */
+		ec_queue_mark(w->queue);
+		ec_loop_once(w->loop, 0);
+		empty = work(w) && ec_queue_empty(w->queue);
 		report(w);
 		ticking_set(w, ec_pipeline_waiting(w->pipeline));
-		if (!empty) {
-			ec_loop_once(w->loop, 0);
+		if (!empty)
 			continue;
-		}
 		if (w->stopping && done && !w->drained) {
 			w->drained = true;
 			send_up(w, EC_MSG_DRAINED, 0, 0, NULL, 0);

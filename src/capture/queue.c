@@ -18,6 +18,7 @@ struct ec_queue {
 	uint8_t *mem;
 	size_t size;
 	int fd;
+	uint64_t mark;				/* the reader's: not past it */
 	_Alignas(64) atomic_uint_fast64_t head; /* written up to; the writer's */
 	_Alignas(64) atomic_uint_fast64_t tail; /* read up to; the reader's */
 	_Alignas(64) atomic_bool sleeps;
@@ -104,12 +105,23 @@ void ec_queue_kick(struct ec_queue *q)
 		return; /* full counter: it is readable already */
 }
 
+void ec_queue_mark(struct ec_queue *q)
+{
+	q->mark = atomic_load_explicit(&q->head, memory_order_acquire);
+}
+
+bool ec_queue_empty(const struct ec_queue *q)
+{
+	return atomic_load(&((struct ec_queue *)q)->head) ==
+	       atomic_load(&((struct ec_queue *)q)->tail);
+}
+
 const void *ec_queue_peek(struct ec_queue *q, size_t *n)
 {
 	uint64_t tail = atomic_load_explicit(&q->tail, memory_order_relaxed);
 	uint32_t len;
 
-	if (tail == atomic_load_explicit(&q->head, memory_order_acquire))
+	if (tail == q->mark)
 		return NULL;
 	memcpy(&len, q->mem + tail % q->size, sizeof(len));
 	if (len == WRAP) {

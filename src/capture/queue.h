@@ -19,7 +19,15 @@ void ec_queue_free(struct ec_queue *q);
 void ec_queue_put(struct ec_queue *q, const void *rec, size_t n);
 /* Writer: tell the reader, if it sleeps, that there is something. */
 void ec_queue_kick(struct ec_queue *q);
-/* Reader: the next record, NULL if empty; valid until ec_queue_pop(). */
+/*
+ * Reader: what is put from now on is not handed on until the next mark. Who looks
+ * elsewhere after a mark has then seen what was said there before the records that
+ * follow.
+ */
+void ec_queue_mark(struct ec_queue *q);
+bool ec_queue_empty(const struct ec_queue *q); /* marked or not */
+/* Reader: the next record, NULL if none is before the mark; valid until ec_queue_pop().
+ */
 const void *ec_queue_peek(struct ec_queue *q, size_t *n);
 void ec_queue_pop(struct ec_queue *q);
 /* Readable when ec_queue_kick() was called after ec_queue_sleep(). */

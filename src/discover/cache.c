@@ -32,16 +32,6 @@ static bool lasting(int err)
 	       err == -EFBIG;
 }
 
-static unsigned int nprogs_of(unsigned int module)
-{
-	const char *const *progs = ec_modules[module].module->progs;
-	unsigned int n = 0;
-
-	while (progs && progs[n])
-		n++;
-	return n;
-}
-
 static void plan_of(const struct ec_answer *a, struct ec_plan *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -56,7 +46,7 @@ bool ec_answer_ok(const struct ec_answer *a, size_t size)
 	    a->size < EC_CACHE_HEAD_LEN || a->pad)
 		return false;
 	plan_of(a, &p);
-	return !ec_plan_check(&p, nprogs_of(a->module)) &&
+	return !ec_plan_check(&p, ec_module_nprogs(ec_modules[a->module].module)) &&
 	       a->size == EC_CACHE_HEAD_LEN + p.npoints * sizeof(p.points[0]) &&
 	       (p.npoints ? !a->err : lasting(a->err));
 }

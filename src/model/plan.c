@@ -35,3 +35,20 @@ unsigned int ec_plan_used(const struct ec_plan *p, bool insn)
 		n += ec_point_used(&p->points[i], insn);
 	return n;
 }
+
+size_t ec_plan_size(const struct ec_plan *p)
+{
+	return offsetof(struct ec_plan, points) + p->npoints * sizeof(p->points[0]);
+}
+
+int ec_plan_take(const void *body, size_t n, unsigned int nprogs, struct ec_plan *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (n < offsetof(struct ec_plan, points) || n > sizeof(*out))
+		return -EBADMSG;
+	memcpy(out, body, n);
+	if (!ec_plan_check(out, nprogs) && ec_plan_size(out) == n)
+		return 0;
+	memset(out, 0, sizeof(*out));
+	return -EBADMSG;
+}

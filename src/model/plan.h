@@ -71,6 +71,10 @@ struct ec_plan {
 	struct ec_point points[EC_PLAN_POINTS];
 };
 
+/* Bytes of a plan that say something: what a message holds. */
+size_t ec_plan_size(const struct ec_plan *p);
+/* Takes a plan out of a message of `n` bytes. 0; -EBADMSG, *out zeroed then. */
+int ec_plan_take(const void *body, size_t n, unsigned int nprogs, struct ec_plan *out);
 /* 0, or -EBADMSG when a count, index or string is out of bounds. Terminates nothing. */
 int ec_plan_check(const struct ec_plan *p, unsigned int nprogs);
 

@@ -37,6 +37,16 @@ struct ec_module {
 	const char *const *progs; /* NULL-ended */
 };
 
+/* How many programs a module's plan points may name. */
+static inline unsigned int ec_module_nprogs(const struct ec_module *m)
+{
+	unsigned int n = 0;
+
+	while (m->progs && m->progs[n])
+		n++;
+	return n;
+}
+
 /* A BPF object in this binary. */
 struct ec_blob {
 	const unsigned char *start;

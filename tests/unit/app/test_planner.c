@@ -18,6 +18,7 @@ static int ask_fd(int fd, unsigned int module, struct ec_plan *plan)
 	static uint32_t id;
 	static char body[EC_MSG_BODY_MAX];
 	struct ec_msg m = {.type = EC_MSG_PLAN, .id = ++id, .arg = module}, a;
+	unsigned int nprogs;
 	int got = -1, err;
 
 	assert_int_equal(ec_msg_send(planner.sock, &m, NULL, fd), 0);
@@ -28,8 +29,9 @@ static int ask_fd(int fd, unsigned int module, struct ec_plan *plan)
 	assert_int_equal(got, -1);
 	assert_int_equal(a.type, EC_MSG_PLANNED);
 	assert_int_equal(a.id, id);
-	assert_int_equal(a.len, sizeof(*plan));
-	memcpy(plan, body, sizeof(*plan));
+	nprogs = module < ec_modules_count ? ec_module_nprogs(ec_modules[module].module)
+					   : 0;
+	assert_int_equal(ec_plan_take(body, a.len, nprogs, plan), 0);
 	return a.err;
 }
 

@@ -88,11 +88,31 @@ static void test_used(void **state)
 	assert_int_equal(ec_plan_used(&p, false), EC_PLAN_POINTS - 2);
 }
 
+/* Out of a message: by its own number of points, to the byte. */
+static void test_take(void **state)
+{
+	struct ec_plan p = good(), got;
+	size_t n = ec_plan_size(&p);
+
+	assert_int_equal(ec_plan_take(&p, n, 8, &got), 0);
+	assert_memory_equal(&got, &p, n);
+	assert_int_equal(ec_plan_take(&p, n - 1, 8, &got), -EBADMSG);
+	assert_int_equal(got.npoints, 0);
+	assert_int_equal(ec_plan_take(&p, n + sizeof(p.points[0]), 8, &got), -EBADMSG);
+	assert_int_equal(ec_plan_take(&p, 0, 8, &got), -EBADMSG);
+	assert_int_equal(ec_plan_take(&p, sizeof(p) + 1, 8, &got), -EBADMSG);
+	p.npoints = EC_PLAN_POINTS + 1;
+	assert_int_equal(ec_plan_take(&p, sizeof(p), 8, &got), -EBADMSG);
+	memset(&p, 0, sizeof(p));
+	assert_int_equal(ec_plan_take(&p, ec_plan_size(&p), 8, &got), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_used),
 	};
 
