@@ -1,26 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/survey.h"
 #include "app/planner.h"
-#include "base/clock.h"
 #include "base/log.h"
-#include "discover/scan.h"
 #include "privsep/msg.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #define IN_FLIGHT  8
 #define DEATHS_MAX 3 /* of planners that never answered: none can run here */
 #define FILES_MAX  65536
-#define WANTED	   (STATX_TYPE | STATX_INO | STATX_BTIME)
 
 struct key {
-	uint64_t dev, ino, birth;
+	uint64_t dev, ino;
 };
 
 /* One more element in an array of `n`, zeroed. NULL: out of memory. */
@@ -164,75 +159,54 @@ static int drain(struct ec_survey *s, unsigned int left)
 
 static bool wanted_name(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-
 	for (unsigned int i = 0; i < ec_modules_count; i++) {
 		const struct ec_module *m = ec_modules[i].module;
 
-		if (m->wants && m->wants(slash ? slash + 1 : path))
+		if (m->wants && m->wants(ec_base_name(path)))
 			return true;
 	}
 	return false;
 }
 
-static struct key key_of(const struct statx *x)
+/* Number + 1, 0: not met. */
+static unsigned int number_of(struct ec_survey *s, uint64_t dev, uint64_t ino)
 {
-	struct key k = {.dev = makedev(x->stx_dev_major, x->stx_dev_minor),
-			.ino = x->stx_ino};
-
-	if (x->stx_mask & STATX_BTIME)
-		k.birth = x->stx_btime.tv_sec * EC_NSEC + x->stx_btime.tv_nsec;
-	return k;
-}
-
-/* Number + 1, 0: not met yet. */
-static unsigned int find(struct ec_survey *s, const struct statx *x)
-{
-	struct key k = key_of(x);
+	struct key k = {dev, ino};
 
 	return (uintptr_t)ec_map_get(s->known, &k);
 }
 
-/* Takes the descriptor. Number + 1 in *out, 0: not a regular file. */
-static int add_file(struct ec_survey *s, int fd_in, const char *path, bool deleted,
-		    unsigned int *out)
+static int on_file(void *ctx, struct ec_candidate *c)
 {
-	_ec_close_ int fd = fd_in;
+	struct ec_survey *s = ctx;
+	struct key k = {c->dev, c->ino};
 	struct ec_survey_file *f;
-	struct statx x;
-	struct key k;
-	int err;
+	unsigned int at;
 
-	*out = 0;
-	if (statx(fd, "", AT_EMPTY_PATH, WANTED, &x))
-		return 0; /* gone between */
-	*out = find(s, &x);
-	if (*out || !S_ISREG(x.stx_mode) || s->nfiles == FILES_MAX)
+	if (s->nfiles == FILES_MAX)
 		return 0;
 	f = grow((void **)&s->files, s->nfiles, &s->file_room, sizeof(*f));
 	if (!f)
-		return -ENOMEM;
-	k = key_of(&x);
-	f->path = strdup(path);
+		return s->failed = -ENOMEM;
+	ec_map_del(s->known, &k); /* a number that is used again */
+	f->path = strdup(c->path);
 	if (!f->path || ec_map_put(s->known, &k, (void *)(uintptr_t)(s->nfiles + 1))) {
 		free(f->path);
-		return -ENOMEM;
+		return s->failed = -ENOMEM;
 	}
-	f->dev = k.dev;
-	f->ino = k.ino;
-	f->birth = k.birth;
-	f->deleted = deleted;
-	f->by_name = wanted_name(path);
+	f->deleted = c->mapping && c->mapping->deleted;
+	f->by_name = wanted_name(c->path);
 	f->err = -ENOENT;
 	f->module = EC_PLAN_ANY;
-	*out = ++s->nfiles;
-	err = s->nwaiting == EC_SURVEY_WAITING ? drain(s, EC_SURVEY_WAITING - 1) : 0;
-	if (err)
-		return err;
-	k.ino = (s->head + s->nwaiting++) % EC_SURVEY_WAITING;
-	s->waiting[k.ino].file = s->nfiles - 1;
-	s->waiting[k.ino].fd = EC_TAKE_FD(fd);
-	return ask(s);
+	s->nfiles++;
+	if (s->nwaiting == EC_SURVEY_WAITING)
+		s->failed = drain(s, EC_SURVEY_WAITING - 1);
+	if (s->failed)
+		return s->failed;
+	at = (s->head + s->nwaiting++) % EC_SURVEY_WAITING;
+	s->waiting[at].file = s->nfiles - 1;
+	s->waiting[at].fd = EC_TAKE_FD(c->fd);
+	return s->failed = ask(s);
 }
 
 static int link_file(struct ec_survey *s, struct ec_survey_process *p, unsigned int file)
@@ -251,42 +225,22 @@ static int link_file(struct ec_survey *s, struct ec_survey_process *p, unsigned 
 	return 0;
 }
 
-static int on_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
+static void on_use(void *ctx, uint64_t dev, uint64_t ino, pid_t pid)
 {
 	struct ec_survey *s = ctx;
-	struct ec_survey_process *p = &s->processes[s->nprocesses - 1];
-	unsigned int file = 0;
-	struct statx x;
-	char path[80];
-	int fd;
+	unsigned int file = number_of(s, dev, ino);
 
-	/* Most are known: one call tells. It needs rights that opening does not. */
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
-	if (!statx(AT_FDCWD, path, 0, WANTED, &x) && x.stx_ino == m->ino)
-		file = find(s, &x);
-	if (!file) {
-		fd = ec_proc_open_mapping(pid, m);
-		if (fd < 0) {
-			ec_debug("%s, mapped by %d: %s", m->path, pid, strerror(-fd));
-			p->unopened++;
-			return 0;
-		}
-		s->failed = add_file(s, fd, m->path, m->deleted, &file);
-		if (s->failed || !file)
-			return s->failed;
-	}
-	s->failed = link_file(s, p, file);
-	return s->failed;
+	if (file && !s->failed)
+		s->failed = link_file(s, &s->processes[s->nprocesses - 1], file);
 }
 
 static int on_process(void *ctx, pid_t pid)
 {
+	unsigned int unopened;
 	struct ec_survey *s = ctx;
 	struct ec_survey_process *p;
-	struct statx x;
+	struct stat st;
 	char path[40];
-	int err;
 
 	if (pid == getpid() || pid == s->planner.pid)
 		return 0;
@@ -298,35 +252,15 @@ static int on_process(void *ctx, pid_t pid)
 	ec_proc_comm(pid, p->comm);
 	ec_container_of(pid, &p->container);
 	s->nprocesses++;
-	err = ec_proc_maps(pid, on_mapping, s);
+	unopened = ec_scan_unopened(s->scan);
+	p->err = ec_scan_process(s->scan, pid, on_file, s);
 	if (s->failed)
 		return s->failed;
-	p = &s->processes[s->nprocesses - 1];
-	p->err = err;
-	s->denied += err == -EACCES;
+	p->unopened = ec_scan_unopened(s->scan) - unopened;
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-	if (!statx(AT_FDCWD, path, 0, WANTED, &x))
-		p->exe = find(s, &x);
+	if (!stat(path, &st))
+		p->exe = number_of(s, st.st_dev, st.st_ino);
 	return 0;
-}
-
-static int on_library(void *ctx, struct ec_candidate *c)
-{
-	unsigned int file;
-
-	return add_file(ctx, EC_TAKE_FD(c->fd), c->path, false, &file);
-}
-
-static int search(struct ec_survey *s)
-{
-	struct ec_scan *scan;
-	int err = ec_scan_new(&scan);
-
-	if (err)
-		return err;
-	err = ec_scan_search_path(scan, on_library, s);
-	ec_scan_free(scan);
-	return err;
 }
 
 int ec_survey_run(struct ec_survey *s, const pid_t *pids, size_t npids, bool search_path)
@@ -339,13 +273,20 @@ int ec_survey_run(struct ec_survey *s, const pid_t *pids, size_t npids, bool sea
 	err = s->body ? ec_map_new(&s->known, sizeof(struct key), FILES_MAX, NULL, NULL)
 		      : -ENOMEM;
 	if (!err)
+		err = ec_scan_new(&s->scan);
+	if (!err)
 		err = ec_planner_spawn(&s->planner);
-	if (!err && !pids)
+	if (err)
+		return err;
+	ec_scan_everything(s->scan);
+	ec_scan_on_use(s->scan, on_use, s);
+	if (!pids)
 		err = ec_proc_each(on_process, s);
 	for (size_t i = 0; pids && i < npids && !err; i++)
 		err = on_process(s, pids[i]);
 	if (!err && search_path)
-		err = search(s);
+		err = ec_scan_search_path(s->scan, on_file, s);
+	s->denied = ec_scan_denied(s->scan);
 	return err ? err : drain(s, 0);
 }
 
@@ -363,5 +304,6 @@ void ec_survey_free(struct ec_survey *s)
 	free(s->processes);
 	free(s->files);
 	ec_map_free(s->known);
+	ec_scan_free(s->scan);
 	free(s->body);
 }

@@ -7,6 +7,7 @@
 #define EC_APP_SURVEY_H
 
 #include "base/map.h"
+#include "discover/scan.h"
 #include "host/container.h"
 #include "host/proc.h"
 #include "modules/module.h"
@@ -15,8 +16,7 @@
 #define EC_SURVEY_WAITING 64 /* open files at a time */
 
 struct ec_survey_file {
-	char *path;		  /* as the process that was met first maps it */
-	uint64_t dev, ino, birth; /* of statx(2) */
+	char *path; /* as the process that was met first maps it */
 	bool deleted;
 	bool by_name;	      /* its name is a library's of ours */
 	unsigned int users;   /* processes */
@@ -49,7 +49,8 @@ struct ec_survey {
 
 	/* inside */
 	struct ec_child planner;
-	struct ec_map *known;
+	struct ec_scan *scan;
+	struct ec_map *known; /* dev, ino → number of the file + 1 */
 	char *body;
 	int failed; /* -errno that ends the survey */
 	unsigned int process_room, file_room, link_room;

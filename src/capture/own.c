@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "capture/own.h"
 #include "base/util.h"
+#include "host/bpf_insn.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -67,28 +68,23 @@ int ec_own_attach(struct ec_links *l, const struct ec_own *o, const struct ec_fe
 	return o->multi ? ec_attach_multi(l, &a) : ec_attach_perf(l, &a, f);
 }
 
-#define INSN(c, d, s, o, i)                                                         \
-	{                                                                           \
-		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) \
-	}
-
 static int program_load(int map, bool multi)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, o,
 		    .expected_attach_type = multi ? EC_ATTACH_UPROBE_MULTI : 0,
 		    .kern_version = ec_features_code());
 	const struct bpf_insn insns[] = {
-		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
-		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, map),
-		INSN(0, 0, 0, 0, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
-		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_LOOKUP),
-		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, 1),
-		INSN(BPF_STX | BPF_XADD | BPF_DW, 0, 1, 0, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
-		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		EC_INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
+		EC_INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, map),
+		EC_INSN(0, 0, 0, 0, 0),
+		EC_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
+		EC_INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
+		EC_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_LOOKUP),
+		EC_INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0),
+		EC_INSN(BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, 1),
+		EC_INSN(BPF_STX | BPF_XADD | BPF_DW, 0, 1, 0, 0),
+		EC_INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
+		EC_INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
 	int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "ec_own", "GPL", insns,
 			       EC_ARRAY_SIZE(insns), &o);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "host/bpf_insn.h"
 #include "capture/own.h"
 
 #include <bpf/bpf.h>
@@ -45,10 +46,6 @@ asm(".text\n.globl ec_peek_here\n.type ec_peek_here,%function\n"
     ".size ec_peek_here,.-ec_peek_here\n");
 #endif
 
-#define INSN(c, d, s, o, i)                                                         \
-	{                                                                           \
-		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) \
-	}
 #define AT(m) offsetof(struct request, m)
 
 static int program_load(int map, unsigned int attach_type)
@@ -56,32 +53,32 @@ static int program_load(int map, unsigned int attach_type)
 	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = attach_type,
 		    .kern_version = ec_features_code());
 	const struct bpf_insn insns[] = {
-		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
-		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, map),
-		INSN(0, 0, 0, 0, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
-		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_LOOKUP),
-		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 15, 0), /* → out */
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 6, 0, 0, 0),
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_PID_TGID),
-		INSN(BPF_STX | BPF_MEM | BPF_DW, 6, 0, AT(id), 0),
-		INSN(BPF_LDX | BPF_MEM | BPF_DW, 7, 6, AT(addr), 0),
-		INSN(BPF_JMP | BPF_JNE | BPF_K, 7, 0, 3, 0), /* → read */
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_TASK),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 7, 0, 0, 0),
-		INSN(BPF_STX | BPF_MEM | BPF_DW, 6, 7, AT(addr), 0),
+		EC_INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
+		EC_INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, map),
+		EC_INSN(0, 0, 0, 0, 0),
+		EC_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
+		EC_INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
+		EC_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_LOOKUP),
+		EC_INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 15, 0), /* → out */
+		EC_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 6, 0, 0, 0),
+		EC_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_PID_TGID),
+		EC_INSN(BPF_STX | BPF_MEM | BPF_DW, 6, 0, AT(id), 0),
+		EC_INSN(BPF_LDX | BPF_MEM | BPF_DW, 7, 6, AT(addr), 0),
+		EC_INSN(BPF_JMP | BPF_JNE | BPF_K, 7, 0, 3, 0), /* → read */
+		EC_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_TASK),
+		EC_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 7, 0, 0, 0),
+		EC_INSN(BPF_STX | BPF_MEM | BPF_DW, 6, 7, AT(addr), 0),
 		/* read: */
-		INSN(BPF_LDX | BPF_MEM | BPF_W, 2, 6, AT(n), 0),
-		INSN(BPF_JMP | BPF_JGT | BPF_K, 2, 0, 5, EC_PEEK_MAX), /* → out */
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 1, 6, 0, 0),
-		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, AT(data)),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 3, 7, 0, 0),
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_READ),
-		INSN(BPF_STX | BPF_MEM | BPF_W, 6, 0, AT(err), 0),
+		EC_INSN(BPF_LDX | BPF_MEM | BPF_W, 2, 6, AT(n), 0),
+		EC_INSN(BPF_JMP | BPF_JGT | BPF_K, 2, 0, 5, EC_PEEK_MAX), /* → out */
+		EC_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 1, 6, 0, 0),
+		EC_INSN(BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, AT(data)),
+		EC_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 3, 7, 0, 0),
+		EC_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, HELPER_READ),
+		EC_INSN(BPF_STX | BPF_MEM | BPF_W, 6, 0, AT(err), 0),
 		/* out: */
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
-		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		EC_INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
+		EC_INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
 	int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "ec_peek", "GPL", insns,
 			       EC_ARRAY_SIZE(insns), &o);

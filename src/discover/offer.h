@@ -10,7 +10,8 @@
 
 struct ec_scan {
 	struct ec_map *seen; /* struct ec_seen → time of birth */
-	unsigned int denied;
+	unsigned int denied, unopened;
+	bool everything;
 	ec_use_fn *use;
 	void *use_ctx;
 };

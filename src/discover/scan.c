@@ -116,10 +116,29 @@ uint64_t ec_offer_wanted(const char *base)
 	return set;
 }
 
-/* Each module gets a descriptor of its own, so that it may keep it. */
-static int hand_on(const struct ec_candidate *c, int fd, uint64_t modules,
-		   ec_candidate_fn *fn, void *ctx)
+void ec_scan_everything(struct ec_scan *s)
 {
+	s->everything = true;
+}
+
+unsigned int ec_scan_unopened(const struct ec_scan *s)
+{
+	return s->unopened;
+}
+
+/* Each module gets a descriptor of its own, so that it may keep it. */
+static int hand_on(const struct ec_scan *s, const struct ec_candidate *c, int fd,
+		   uint64_t modules, ec_candidate_fn *fn, void *ctx)
+{
+	if (s->everything) {
+		struct ec_candidate one = *c;
+		int ret;
+
+		one.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		ret = one.fd < 0 ? -errno : fn(ctx, &one);
+		ec_cleanup_close(&one.fd);
+		return ret;
+	}
 	for (; modules; modules &= modules - 1) {
 		struct ec_candidate one = *c;
 		int ret;
@@ -169,7 +188,7 @@ int ec_offer_file(struct ec_scan *s, int fd_in, const char *path, pid_t pid,
 		return err;
 	c.dev = key.dev;
 	c.ino = key.ino;
-	err = hand_on(&c, fd, modules, fn, ctx);
+	err = hand_on(s, &c, fd, modules, fn, ctx);
 	tell_use(s, &x, pid);
 	return err;
 }
@@ -196,11 +215,12 @@ int ec_offer_mapping(struct ec_scan *s, pid_t pid, const struct ec_mapping *m,
 	uint64_t modules = ec_offer_wanted(ec_base_name(m->path));
 	int fd;
 
-	if (!modules || mapping_was_seen(s, pid, m))
+	if ((!modules && !s->everything) || mapping_was_seen(s, pid, m))
 		return 0;
 	fd = ec_proc_open_mapping(pid, m);
 	if (fd < 0) {
 		/* Gone with its process, or ours to look at only with more rights. */
+		s->unopened++;
 		ec_debug("%s, mapped by %d: %s", m->path, pid, strerror(-fd));
 		return 0;
 	}
@@ -222,19 +242,32 @@ static int see_mapping(void *ctx, pid_t pid, const struct ec_mapping *m)
 	return w->ret;
 }
 
+/* What /proc says; what fn said is in w->ret. */
+static int scan_one(struct walk *w, pid_t pid)
+{
+	int err = ec_proc_maps(pid, see_mapping, w);
+
+	w->s->denied += !w->ret && err == -EACCES;
+	return err;
+}
+
+int ec_scan_process(struct ec_scan *s, pid_t pid, ec_candidate_fn *fn, void *ctx)
+{
+	struct walk w = {.s = s, .fn = fn, .ctx = ctx};
+	int err = scan_one(&w, pid);
+
+	return w.ret ? w.ret : err;
+}
+
 /* A process that ends under our eyes, or that we may not read, ends nothing. */
 static int see_process(void *ctx, pid_t pid)
 {
 	struct walk *w = ctx;
-	int err = ec_proc_maps(pid, see_mapping, w);
+	int err = scan_one(w, pid);
 
-	if (w->ret)
-		return w->ret;
-	if (err == -EACCES)
-		w->s->denied++;
-	else if (err && err != -ESRCH)
+	if (!w->ret && err && err != -ESRCH && err != -EACCES)
 		ec_debug("maps of process %d: %s", pid, strerror(-err));
-	return 0;
+	return w->ret;
 }
 
 int ec_scan_processes(struct ec_scan *s, const pid_t *pids, size_t n, ec_candidate_fn *fn,

@@ -30,6 +30,12 @@ typedef void ec_use_fn(void *ctx, uint64_t dev, uint64_t ino, pid_t pid);
 void ec_scan_on_use(struct ec_scan *s, ec_use_fn *fn, void *ctx);
 /* The next time that it is met it is handed on again. */
 void ec_scan_forget(struct ec_scan *s, uint64_t dev, uint64_t ino);
+/* Every file is handed on, once, whatever modules want: `module` is NULL then. */
+void ec_scan_everything(struct ec_scan *s);
+/* One process. 0; -ESRCH, -EACCES: it cannot be looked at; or fn's value. */
+int ec_scan_process(struct ec_scan *s, pid_t pid, ec_candidate_fn *fn, void *ctx);
+/* How many mapped files could not be opened. */
+unsigned int ec_scan_unopened(const struct ec_scan *s);
 /* Hands on files not seen before by this scan. pids NULL: all processes. 0 or fn's. */
 int ec_scan_processes(struct ec_scan *s, const pid_t *pids, size_t n, ec_candidate_fn *fn,
 		      void *ctx);

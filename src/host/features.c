@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host/features.h"
 #include "base/util.h"
+#include "host/bpf_insn.h"
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -27,13 +28,6 @@
 #define CMD_LINK_CREATE	    28
 #define VERSION(a, b, c)    ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
 #define UPROBE_PMU	    "/sys/bus/event_source/devices/uprobe/"
-#define INSN(op, d, s, off, i)                                           \
-	{                                                                \
-		.code = (op), .dst_reg = (d), .src_reg = (s), .imm = (i) \
-	}
-#define MOV(d, i)    INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
-#define CALL(helper) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
-#define EXIT()	     INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 /* The parts of union bpf_attr for BPF_LINK_CREATE that we use. */
 struct link_attr {
@@ -58,7 +52,7 @@ struct link_attr {
 	};
 };
 
-static const struct bpf_insn prog_nothing[] = {MOV(BPF_REG_0, 0), EXIT()};
+static const struct bpf_insn prog_nothing[] = {EC_INSN_MOV(BPF_REG_0, 0), EC_INSN_EXIT()};
 
 uint32_t ec_features_version(const char *release)
 {
@@ -126,13 +120,13 @@ static int link_create(const struct link_attr *a)
 static bool try_read_memory(void)
 {
 	static const struct bpf_insn insns[] = {
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0, 0),
-		INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, -8),
-		MOV(BPF_REG_2, 8),
-		MOV(BPF_REG_3, 0),
-		CALL(HELPER_READ),
-		MOV(BPF_REG_0, 0),
-		EXIT(),
+		EC_INSN(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0, 0),
+		EC_INSN(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, 0, -8),
+		EC_INSN_MOV(BPF_REG_2, 8),
+		EC_INSN_MOV(BPF_REG_3, 0),
+		EC_INSN_CALL(HELPER_READ),
+		EC_INSN_MOV(BPF_REG_0, 0),
+		EC_INSN_EXIT(),
 	};
 	_ec_close_ int prog = load(BPF_PROG_TYPE_KPROBE, 0, insns, EC_ARRAY_SIZE(insns));
 
@@ -177,16 +171,17 @@ fail:
 static bool try_loop(void)
 {
 	static const struct bpf_insn insns[] = {
-		MOV(BPF_REG_1, 1),
-		INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_2, PSEUDO_FUNC, 0, 6),
-		INSN(0, 0, 0, 0, 0),
-		MOV(BPF_REG_3, 0),
-		MOV(BPF_REG_4, 0),
-		CALL(HELPER_LOOP),
-		MOV(BPF_REG_0, 0),
-		EXIT(),
-		MOV(BPF_REG_0, 0), /* the body, 6 behind the instruction that names it */
-		EXIT(),
+		EC_INSN_MOV(BPF_REG_1, 1),
+		EC_INSN(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_2, PSEUDO_FUNC, 0, 6),
+		EC_INSN(0, 0, 0, 0, 0),
+		EC_INSN_MOV(BPF_REG_3, 0),
+		EC_INSN_MOV(BPF_REG_4, 0),
+		EC_INSN_CALL(HELPER_LOOP),
+		EC_INSN_MOV(BPF_REG_0, 0),
+		EC_INSN_EXIT(),
+		EC_INSN_MOV(BPF_REG_0,
+			    0), /* the body, 6 behind the instruction that names it */
+		EC_INSN_EXIT(),
 	};
 	struct bpf_func_info info[2] = {{.insn_off = 0}, {.insn_off = 8}};
 	_ec_close_ int types = -1, prog = -1;
@@ -216,8 +211,9 @@ static bool try_loop(void)
 /* The helper in a uprobe program, and a link that carries one. */
 static bool try_cookie(void)
 {
-	static const struct bpf_insn insns[] = {CALL(HELPER_GET_COOKIE),
-						MOV(BPF_REG_0, 0), EXIT()};
+	static const struct bpf_insn insns[] = {EC_INSN_CALL(HELPER_GET_COOKIE),
+						EC_INSN_MOV(BPF_REG_0, 0),
+						EC_INSN_EXIT()};
 	struct perf_event_attr attr = {
 		.size = sizeof(attr),
 		.type = PERF_TYPE_SOFTWARE,

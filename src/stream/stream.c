@@ -306,6 +306,15 @@ int ec_streams_conn(struct ec_streams *s, const struct ec_rec_conn *r)
 	return s->err ?: rc;
 }
 
+/* The next one of those that wait, after `c` was let go (and perhaps freed). */
+static struct ec_link *let_go(struct ec_streams *s, struct ec_sconn *c,
+			      struct ec_link *next, int *rc)
+{
+	if (!closed(s, c, rc))
+		ec_sconn_count(s, c);
+	return next->next ? next : s->waiting.next; /* it had to go for room */
+}
+
 int ec_streams_who(struct ec_streams *s, uint64_t process, uint64_t mono)
 {
 	struct ec_link *l, *next;
@@ -320,10 +329,8 @@ int ec_streams_who(struct ec_streams *s, uint64_t process, uint64_t mono)
 			continue;
 		c->who_ready = true;
 		ec_sconn_wait(s, c, mono);
-		if (c->settled && !closed(s, c, &rc))
-			ec_sconn_count(s, c);
-		if (!next->next)
-			next = s->waiting.next; /* had to go for room */
+		if (c->settled)
+			next = let_go(s, c, next, &rc);
 	}
 	return s->err ?: rc;
 }
@@ -339,14 +346,11 @@ int ec_streams_tick(struct ec_streams *s, uint64_t mono)
 
 		next = l->next;
 		if (mono < c->hold_since || mono - c->hold_since < s->o.hold)
-			break;
+			break; /* nor have those behind it waited long */
 		if (!ec_sconn_due(s, c, mono))
 			continue;
 		ec_sconn_settle(s, c);
-		if (!closed(s, c, &rc))
-			ec_sconn_count(s, c);
-		if (!next->next)
-			next = s->waiting.next; /* had to go for room */
+		next = let_go(s, c, next, &rc);
 	}
 	return s->err ?: rc;
 }
