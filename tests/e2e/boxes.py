@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 
-from harness import ENV, PYTHON, SLOW, Skip, wait_for
+from harness import ENV, PYTHON, SLOW, Running, Skip, wait_for
 from test_calls import SSLPAIR, Report, Stream
 
 # A user whom nobody else is: a capture with --uid does not see what others do here.
@@ -159,7 +159,7 @@ def talk_as(uid, *commands, before=()):
     return said
 
 
-class Box:
+class Box(Running):
     """sslpair in namespaces of its own; it has a connection and waits to be told to talk.
     It lives a little longer than it talks, so that it can be looked at."""
 
@@ -225,13 +225,8 @@ class Box:
                 continue  # shown without, as it says in docs, when it takes too long
             assert got == (want, inner[i["pid"]]), (i["pid"], got, want)
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *exc):
-        if self.p.poll() is None:
-            self.p.kill()
-        self.p.wait()
+        super().__exit__(*exc)
         for f in (self.p.stdin, self.p.stdout, self.p.stderr):
             f.close()
 

@@ -84,7 +84,19 @@ def answers(port, host="127.0.0.1"):
         return False
 
 
-class Capture:
+class Running:
+    """A process that is ended with its block, if it has not ended by itself: self.p."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.p.poll() is None:
+            self.p.kill()
+            self.p.wait()
+
+
+class Capture(Running):
     """ecapture ARGS…, ready when the object is there."""
 
     def __init__(self, *args, command=None, ready=True, seconds=15, env=None):
@@ -133,14 +145,6 @@ class Capture:
 
     def items(self, kind=None):
         return items(self.out.name, kind)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        if self.p.poll() is None:
-            self.p.kill()
-            self.p.wait()
 
 
 def items(path, kind=None):
@@ -231,9 +235,14 @@ http {{
         return Server(["openssl", "s_server", "-www", "-accept", f"127.0.0.1:{port}",
                        "-cert", self.cert, "-key", self.key], port)
 
-    def calls(self, *args):
-        return [os.path.join(HELPERS, "sslcalls"), self.cert, self.key,
-                *[str(a) for a in args]]
+    def calls(self, *args, name=None):
+        """The helper, under a name of its own if one is given."""
+        program = os.path.join(HELPERS, "sslcalls")
+        if name and not os.path.exists(self / name):
+            shutil.copy(program, self / name)
+        if name:
+            program = self / name
+        return [program, self.cert, self.key, *[str(a) for a in args]]
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -256,9 +256,10 @@ def four_writers_each_its_own(place):
     """16 KB writes of four processes: not one byte in another's record, all accounted for.
     Says most in a guest whose kernel preempts."""
     n, size = 1500 if SLOW == 1 else 500, 16384
+    name = f"calls-{os.getpid()}"  # nobody else's
     for shape in PERF_AND_OWN:
-        with Capture("--format", "json", "--comm", "sslcalls", *shape) as cap:
-            writers = [subprocess.Popen(place.calls("flat", n, size, c), env=ENV,
+        with Capture("--format", "json", "--comm", name, *shape) as cap:
+            writers = [subprocess.Popen(place.calls("flat", n, size, c, name=name), env=ENV,
                                         stdout=subprocess.DEVNULL) for c in "abcd"]
             for w in writers:
                 assert w.wait(60 * SLOW) == 0

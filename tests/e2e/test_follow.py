@@ -6,12 +6,12 @@ import re
 import subprocess
 import time
 
-from harness import ENV, SLOW, Capture, Skip, main, nothing_lost, scaled, wait_for
+from harness import ENV, SLOW, Capture, Running, Skip, main, nothing_lost, scaled, wait_for
 from test_calls import SSLPAIR, Report
 from test_launch import LAST_THREAD, LIVES, helper_with
 
 
-class Shell:
+class Shell(Running):
     """A process to be named. What is given to it runs as its descendants."""
 
     def __init__(self, place, *argv):
@@ -29,14 +29,6 @@ class Shell:
 
     def end(self):
         self.p.communicate(timeout=30 * SLOW)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        if self.p.poll() is None:
-            self.p.kill()
-            self.p.wait()
 
 
 def followed(place, lines, streams=4):

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from harness import ENV, PYTHON, SLOW, Capture, Skip, main, nothing_lost, wait_for
+from harness import ENV, PYTHON, SLOW, Capture, Running, Skip, main, nothing_lost, wait_for
 from test_calls import SSLPAIR, Report
 
 
@@ -16,7 +16,7 @@ def copy_of_libssl(place, folder):
     return shutil.copy(glob.glob("/usr/lib/*/libssl.so.3")[0], place / folder)
 
 
-class Held:
+class Held(Running):
     """sslpair with a connection open, that waits to be told to talk; has said nothing."""
 
     def __init__(self, argv=(SSLPAIR,), env=None):
@@ -30,14 +30,10 @@ class Held:
         assert len(said.streams) == 4 and self.p.returncode == 0
         return said
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *exc):
-        if self.p.poll() is None:
+        if not self.p.stdin.closed:
             self.p.stdin.close()
-            self.p.kill()
-            self.p.wait()
+        super().__exit__(*exc)
 
 
 def finish(cap, said):

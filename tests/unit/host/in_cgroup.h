@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "waiting_child.h"
 
 /* False when the process may not enter. */
 EC_UNUSED static bool cgroup_enter(const char *folder)
@@ -32,28 +33,16 @@ EC_UNUSED static bool cgroup_enter(const char *folder)
 
 static pid_t cgroup_pids[16]; /* of this test program */
 
+static bool cgroup_begin(const void *folder)
+{
+	return cgroup_enter(folder);
+}
+
 /* A process in that folder, until cgroup_leave(). */
 EC_UNUSED static pid_t cgroup_fork(const char *folder)
 {
-	int ready[2];
-	char c = 0;
-	pid_t pid;
+	pid_t pid = waiting_child(cgroup_begin, folder);
 
-	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		c = cgroup_enter(folder) ? 'y' : 'n';
-		if (write(ready[1], &c, 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &c, 1), 1);
-	close(ready[0]);
-	assert_int_equal(c, 'y');
 	for (size_t i = 0; i < EC_ARRAY_SIZE(cgroup_pids); i++) {
 		if (!cgroup_pids[i]) {
 			cgroup_pids[i] = pid;

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+
+#include "waiting_child.h"
 #include "host/ns.h"
 #include "base/util.h"
 #include "unit/need_root.h"
@@ -40,28 +42,15 @@ static uint64_t by_link(pid_t pid, const char *name)
 	return v;
 }
 
+static bool leave_ours(const void *flags)
+{
+	return !unshare(*(const int *)flags);
+}
+
 /* A child with these namespaces, until ended(). In a new pid namespace it is pid 1. */
 static pid_t child_in(int flags)
 {
-	int ready[2];
-	char c = 0;
-	pid_t pid;
-
-	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		c = unshare(flags) ? 'n' : 'y';
-		if (write(ready[1], &c, 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &c, 1), 1);
-	close(ready[0]);
-	assert_int_equal(c, 'y');
-	return pid;
+	return waiting_child(leave_ours, &flags);
 }
 
 static void ended(pid_t pid)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "target/code.h"
 #include "code_bytes.h"
-#include "mini_elf.h"
 #include "real.h"
 
 #include <errno.h>
@@ -9,18 +8,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-struct fixture {
-	uint8_t elf[MINI_SIZE];
-	struct ec_file *f;
-};
-
-static struct ec_file *fix(struct fixture *x, bool arm, const void *code, size_t n)
-{
-	mini_elf(x->elf, arm ? EM_AARCH64 : EM_X86_64, "x", NULL, code, n);
-	x->f = NULL;
-	assert_int_equal(ec_file_from_memory(x->elf, sizeof(x->elf), true, &x->f), 0);
-	return x->f;
-}
+#include "mini_fixture.h"
 
 static struct ec_sym fn(int at)
 {

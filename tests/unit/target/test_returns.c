@@ -2,7 +2,6 @@
 /* Where functions return: small code, our own code below, and a real library. */
 #include "target/code.h"
 #include "code_bytes.h"
-#include "mini_elf.h"
 #include "real.h"
 
 #include <errno.h>
@@ -10,20 +9,9 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include "mini_fixture.h"
+
 #define MAX 32
-
-struct fixture {
-	uint8_t elf[MINI_SIZE];
-	struct ec_file *f;
-};
-
-static struct ec_file *fix(struct fixture *x, bool arm, const void *code, size_t n)
-{
-	mini_elf(x->elf, arm ? EM_AARCH64 : EM_X86_64, "x", NULL, code, n);
-	x->f = NULL;
-	assert_int_equal(ec_file_from_memory(x->elf, sizeof(x->elf), true, &x->f), 0);
-	return x->f;
-}
 
 /* `want`: places in the code, 0-ended. */
 static void returns_of(const struct ec_file *f, int at, uint64_t size, const int *want)
