@@ -70,7 +70,7 @@ static const struct ec_opt who_rows[] = {
 	 .offset = O(truncate), .max = 1u << 30, .value = "BYTES",
 	 .help = "copy at most so many bytes of each message; 0: whole messages"},
 	{.name = "mapsize", .type = EC_OPT_U64, .offset = O(mapsize), .min = 4, .max = 1u << 20,
-	 .value = "KB", .help = "buffer between kernel and us (default 5120); the ring has twice that, rounded up"},
+	 .value = "KB", .help = "buffer between kernel and us (default 5120); the ring has four times that, rounded up"},
 	{.name = "duration", .type = EC_OPT_DURATION, .offset = O(duration), .value = "T",
 	 .help = "stop after so long: 10s, 5m, plain seconds"},
 	{.name = "record", .type = EC_OPT_STR, .offset = O(record), .value = "FILE",

@@ -237,7 +237,7 @@ static uint64_t buffer_bytes(const struct ec_options *o, enum ec_bpf_shape shape
 	uint64_t cpus = EC_MAX(sysconf(_SC_NPROCESSORS_CONF), 1);
 
 	if (shape != EC_BPF_PERF)
-		return 2 * (given ? given : MAPSIZE);
+		return 4 * (given ? given : MAPSIZE);
 	return given ? given : EC_MIN(MAPSIZE, PERF_TOTAL / 2 / cpus);
 }
 
