@@ -349,8 +349,8 @@ static void new_mappings_run(struct ec_doctor *d, struct ec_doctor_result *r)
 	if (!err)
 		err = ec_watch_new(scan, on_candidate, NULL, &watch);
 	if (!err) {
-		ec_doctor_say(r, EC_DOCTOR_OK, "mapping events of %d CPUs can be read",
-			      ec_watch_fds(watch, NULL, 0));
+		ec_doctor_say(r, EC_DOCTOR_OK, "mapping events of %zu CPUs can be read",
+			      ec_watch_count(watch));
 	} else {
 		ec_doctor_say(r, EC_DOCTOR_WARN, "perf_event_open: %s", strerror(-err));
 		ec_doctor_so(r, "libraries that are loaded later are not noticed");

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 
 #define OTHERS_NS EC_NSEC /* between looks for new CPUs and lost events */
+/* what a user names may be a pipe or a terminal */
+#define READ_ONLY (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
 static bool excluded(const struct ec_targets *t, const struct ec_candidate *c)
 {
@@ -37,8 +39,10 @@ static int on_candidate(void *ctx, struct ec_candidate *c)
 		return 0;
 	}
 	f = ec_targets_file_add(t, EC_TAKE_FD(c->fd), c->path, c->dev, c->ino);
-	if (!f)
-		return -ENOMEM;
+	if (!f) {
+		ec_warn("%s: not probed: out of memory", c->path);
+		return 0; /* the others may do */
+	}
 	f->pid = c->pid;
 	f->by_name = c->module->wants && c->module->wants(ec_base_name(c->path));
 	ec_targets_begin(t, f);
@@ -59,24 +63,26 @@ static void on_places(void *ctx, uint32_t events)
 	ec_places_read(t->places);
 }
 
-static void file_named(struct ec_targets *t, int fd, const char *path,
-		       const struct stat *st, bool named)
+/* 0 or an exit code */
+static int file_named(struct ec_targets *t, int fd, const char *path,
+		      const struct stat *st, bool named)
 {
 	struct ec_tfile *f;
 
 	ec_scan_add(t->scan, st->st_dev, st->st_ino);
 	f = ec_targets_file_add(t, fd, path, st->st_dev, st->st_ino);
 	if (!f)
-		return;
+		return ec_fail(EC_FAIL_INTERNAL, path, strerror(ENOMEM));
 	f->named = named;
 	ec_targets_begin(t, f);
+	return 0;
 }
 
 /* --libssl PATH. 0 or an exit code */
 static int add_named(struct ec_targets *t, const char *path)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = open(path, READ_ONLY);
 
 	if (fd < 0)
 		return ec_fail(EC_FAIL_TARGET_MISSING, path, strerror(errno));
@@ -87,12 +93,11 @@ static int add_named(struct ec_targets *t, const char *path)
 		return ec_fail(dir ? EC_FAIL_TARGET_DIR : EC_FAIL_TARGET_NOT_ELF, path,
 			       NULL);
 	}
-	file_named(t, fd, path, &st, true);
-	return 0;
+	return file_named(t, fd, path, &st, true);
 }
 
 /* The command's own file may hold the library (static programs). */
-static void add_command(struct ec_targets *t)
+static int add_command(struct ec_targets *t)
 {
 	const char *name = t->o.options->command[0];
 	_ec_free_ char *dirs = NULL;
@@ -102,42 +107,23 @@ static void add_command(struct ec_targets *t)
 	int fd = -1;
 
 	if (strchr(name, '/')) {
-		fd = open(name, O_RDONLY | O_CLOEXEC);
+		fd = open(name, READ_ONLY);
 		snprintf(path, sizeof(path), "%s", name);
 	} else {
 		dirs = strdup(env ? env : "/usr/local/bin:/usr/bin:/bin");
 		for (char *d = dirs ? strtok_r(dirs, ":", &save) : NULL; d && fd < 0;
 		     d = strtok_r(NULL, ":", &save)) {
 			snprintf(path, sizeof(path), "%s/%s", d, name);
-			fd = open(path, O_RDONLY | O_CLOEXEC);
+			fd = open(path, READ_ONLY);
 		}
 	}
 	if (fd < 0)
-		return;
+		return 0; /* exec says why */
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return;
+		return 0;
 	}
-	file_named(t, fd, path, &st, false);
-}
-
-static void watch_wait(struct ec_targets *t)
-{
-	static int fds[EC_CPUS_MAX];
-	int n = ec_watch_fds(t->watch, fds, EC_ARRAY_SIZE(fds));
-
-	for (t->nwatched = 0; (int)t->nwatched < n && t->nwatched < EC_CPUS_MAX;
-	     t->nwatched++) {
-		if (ec_loop_add_fd(t->o.loop, fds[t->nwatched], EPOLLIN, on_watch, t,
-				   &t->watched[t->nwatched]))
-			t->watched[t->nwatched] = NULL;
-	}
-}
-
-static void watch_unwait(struct ec_targets *t)
-{
-	while (t->nwatched)
-		ec_loop_del(t->watched[--t->nwatched]);
+	return file_named(t, fd, path, &st, false);
 }
 
 static void places_start(struct ec_targets *t)
@@ -155,6 +141,9 @@ static void watch_start(struct ec_targets *t)
 {
 	int err = ec_watch_new(t->scan, on_candidate, t, &t->watch);
 
+	if (!err)
+		err = ec_loop_add_fd(t->o.loop, ec_watch_fd(t->watch), EPOLLIN, on_watch,
+				     t, NULL);
 	if (err) {
 		ec_warn("libraries that are loaded later are not noticed: %s",
 			strerror(-err));
@@ -162,7 +151,6 @@ static void watch_start(struct ec_targets *t)
 	}
 	ec_watch_processes(t->watch, &ec_probed_watch_ops, t->probed);
 	ec_scan_on_use(t->scan, ec_probed_use, t->probed);
-	watch_wait(t);
 	places_start(t);
 }
 
@@ -179,13 +167,8 @@ void ec_targets_look(struct ec_targets *t, pid_t pid)
 static void others_look(struct ec_targets *t)
 {
 	uint64_t lost = ec_watch_lost(t->watch);
-	int n = 0;
+	int n = ec_watch_cpus(t->watch);
 
-	if (ec_watch_stale(t->watch)) {
-		watch_unwait(t);
-		n = ec_watch_cpus(t->watch);
-		watch_wait(t);
-	}
 	if (n <= 0 && lost == t->lost)
 		return;
 	ec_debug("%d CPUs more, %llu mapping events lost: looking at all processes", n,
@@ -216,14 +199,15 @@ void ec_targets_twice(struct ec_targets *t, uint32_t first, uint32_t second)
 static int find(struct ec_targets *t)
 {
 	const struct ec_options *o = t->o.options;
-	int err;
+	int err, rc;
 
 	if (o->file)
 		return add_named(t, o->file);
 	/* watched first, then scanned: nothing falls between */
 	watch_start(t);
-	if (o->command)
-		add_command(t);
+	rc = o->command ? add_command(t) : 0;
+	if (rc)
+		return rc;
 	err = ec_scan_processes(t->scan, NULL, 0, on_candidate, t);
 	if (!err)
 		err = ec_scan_search_path(t->scan, on_candidate, t);

@@ -30,8 +30,6 @@ struct ec_targets {
 	struct ec_source *planner_source, *watchdog;
 	struct ec_scan *scan;
 	struct ec_watch *watch;
-	struct ec_source *watched[EC_CPUS_MAX]; /* waiting on its descriptors */
-	size_t nwatched;
 	struct ec_places *places;
 	struct ec_probed *probed;
 	struct ec_cache *cache;

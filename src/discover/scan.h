@@ -53,8 +53,9 @@ struct ec_watch;
 int ec_watch_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx,
 		 struct ec_watch **out);
 void ec_watch_free(struct ec_watch *w);
-int ec_watch_fds(const struct ec_watch *w, int *fds, size_t max); /* how many; POLLIN */
-int ec_watch_read(struct ec_watch *w); /* after one is readable; 0 or -errno */
+int ec_watch_fd(const struct ec_watch *w); /* one for all CPUs, to wait on: POLLIN */
+size_t ec_watch_count(const struct ec_watch *w); /* of CPUs */
+int ec_watch_read(struct ec_watch *w);		 /* when it is readable; fn's value */
 /* Processes as they come and go, told by ec_watch_read(). Each may be NULL. */
 struct ec_watch_ops {
 	void (*fork)(void *ctx, pid_t parent, pid_t child);
@@ -64,12 +65,9 @@ struct ec_watch_ops {
 void ec_watch_processes(struct ec_watch *w, const struct ec_watch_ops *ops, void *ctx);
 /*
  * Nobody tells of CPUs that came, and the watch of one that was off, as when the host
- * sleeps, is gone for good. ec_watch_stale() says that there is something to mend;
- * ec_watch_cpus() then closes some descriptors and opens others, so nobody may wait on
- * any of ec_watch_fds() meanwhile. How many are new, or -errno, or fn's value; what
- * happened on those CPUs before was not seen.
+ * sleeps, is gone for good: call this now and then. How many CPUs are watched anew (what
+ * happened there before was not seen), or -errno, or fn's value.
  */
-bool ec_watch_stale(struct ec_watch *w);
 int ec_watch_cpus(struct ec_watch *w);
 uint64_t ec_watch_lost(const struct ec_watch *w);
 

@@ -13,6 +13,7 @@
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -38,6 +39,7 @@ struct ec_watch {
 	uint64_t lost;
 	const struct ec_watch_ops *ops;
 	void *ops_ctx;
+	int epoll;
 	size_t n;
 	struct ring *rings;
 	size_t without; /* CPUs that had no ring at the last look */
@@ -92,9 +94,10 @@ static int open_ring(struct ec_watch *w, int cpu, struct ring *r)
 	};
 	_ec_close_ int fd =
 		syscall(SYS_perf_event_open, &a, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	struct epoll_event in = {.events = EPOLLIN};
 	void *p;
 
-	if (fd < 0)
+	if (fd < 0 || epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &in))
 		return -errno;
 	p = mmap(NULL, w->page + w->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
@@ -195,7 +198,8 @@ int ec_watch_new(struct ec_scan *s, ec_candidate_fn *fn, void *ctx, struct ec_wa
 	w->page = (size_t)sysconf(_SC_PAGESIZE);
 	w->bytes = EC_MAX(w->page, (size_t)RING_BYTES); /* both powers of two */
 	w->asleep = slept_ns();
-	err = each_cpu(w, add_cpu);
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	err = w->epoll < 0 ? -errno : each_cpu(w, add_cpu);
 	if (!err && !w->n)
 		err = -ENODEV;
 	if (err) {
@@ -218,15 +222,19 @@ void ec_watch_free(struct ec_watch *w)
 		return;
 	for (size_t i = 0; i < w->n; i++)
 		close_ring(w, &w->rings[i]);
+	ec_cleanup_close(&w->epoll);
 	free(w->rings);
 	free(w);
 }
 
-int ec_watch_fds(const struct ec_watch *w, int *fds, size_t max)
+int ec_watch_fd(const struct ec_watch *w)
 {
-	for (size_t i = 0; i < w->n && i < max; i++)
-		fds[i] = w->rings[i].fd;
-	return (int)w->n;
+	return w->epoll;
+}
+
+size_t ec_watch_count(const struct ec_watch *w)
+{
+	return w->n;
 }
 
 void ec_watch_processes(struct ec_watch *w, const struct ec_watch_ops *ops, void *ctx)
@@ -363,7 +371,7 @@ int ec_watch_read(struct ec_watch *w)
 
 /* --- CPUs that come and go --------------------------------------------------- */
 
-bool ec_watch_stale(struct ec_watch *w)
+static bool is_stale(struct ec_watch *w)
 {
 	int64_t asleep = slept_ns();
 	bool off = false;
@@ -384,11 +392,14 @@ bool ec_watch_stale(struct ec_watch *w)
 int ec_watch_cpus(struct ec_watch *w)
 {
 	size_t kept = 0;
-	int ret = ec_watch_read(w), err;
+	int ret, err;
 
+	if (!is_stale(w))
+		return 0;
+	ret = ec_watch_read(w);
 	for (size_t i = 0; i < w->n; i++) {
 		if (w->slept || !w->rings[i].online)
-			close_ring(w, &w->rings[i]);
+			close_ring(w, &w->rings[i]); /* that ends its wait, too */
 		else
 			w->rings[kept++] = w->rings[i];
 	}
