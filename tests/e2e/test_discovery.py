@@ -22,6 +22,7 @@ from harness import (ENV, PYTHON, SLOW, Capture, Skip, curl, main, nothing_lost,
 from test_calls import SSLPAIR, Report
 from test_places import Held, copy_of_libssl
 
+PR_SET_THP_DISABLE = 41  # linux/prctl.h
 AS = ["setpriv", "--reuid", UID]
 FULL = os.environ.get("EC_TESTS") == "full"
 
@@ -348,5 +349,7 @@ def many_processes(place):
 
 
 if __name__ == "__main__":
+    # Inherited. Memory grows by pages of 2 MB otherwise, where those are always given.
+    ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
     main([short_processes, gone_containers, upgraded_library, put_into_search_path,
           first_process, events_lost, cpu_off_and_on, many_processes])
