@@ -142,6 +142,33 @@ static struct ec_opt file_row(const struct ec_module *m)
 			       .help = m->file_help};
 }
 
+static int parse_module_option(void *opts, const struct ec_opt *o, const char *value)
+{
+	struct ec_options *options = opts;
+
+	for (const struct ec_module_option *m = options->module->options; m->name; m++)
+		if (!strcmp(m->name, o->name))
+			return m->parse(value, &options->ask);
+	return EC_EXIT_USAGE;
+}
+
+#define MODULE_ROWS 8
+/* The module's file, and the options that it alone has. */
+static size_t module_rows(const struct ec_module *m, struct ec_opt rows[MODULE_ROWS])
+{
+	size_t n = 0;
+
+	rows[n++] = file_row(m);
+	for (const struct ec_module_option *o = m->options;
+	     o && o->name && n < MODULE_ROWS; o++)
+		rows[n++] = (struct ec_opt){.name = o->name,
+					    .type = EC_OPT_STR,
+					    .value = o->value,
+					    .help = o->help,
+					    .parse = parse_module_option};
+	return n;
+}
+
 void ec_options_init(struct ec_options *o)
 {
 	memset(o, 0, sizeof(*o));
@@ -214,8 +241,8 @@ const char *ec_options_plan_cache(const struct ec_options *o)
 
 int ec_options_parse_capture(struct ec_options *o, int argc, char **argv)
 {
-	struct ec_opt file = file_row(o->module);
-	struct ec_opt_table tables[] = {{&file, 1}, who, show};
+	struct ec_opt own[MODULE_ROWS];
+	struct ec_opt_table tables[] = {{own, module_rows(o->module, own)}, who, show};
 	_ec_free_ char **rest = calloc(argc + 1, sizeof(*rest));
 	int nrest = 0, command = 0, rc;
 
@@ -319,8 +346,8 @@ void ec_options_help_plain(struct ec_buf *b, const struct ec_plain *p)
 
 static void help_module(struct ec_buf *b, const struct ec_module *m)
 {
-	struct ec_opt file = file_row(m);
-	struct ec_opt_table t = {&file, 1};
+	struct ec_opt own[MODULE_ROWS];
+	struct ec_opt_table t = {own, module_rows(m, own)};
 
 	ec_buf_printf(b, "Usage: ecapture %s [OPTIONS] [-- COMMAND ARGS...]\n\n%s.\n\n",
 		      m->name, m->summary);

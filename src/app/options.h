@@ -21,7 +21,8 @@ enum ec_shape_choice { EC_SHAPES_AUTO, EC_SHAPES_LOOP, EC_SHAPES_RING, EC_SHAPES
 struct ec_options {
 	const struct ec_module *module; /* capturing commands */
 	unsigned int module_index;
-	const char *file; /* the module's file option */
+	const char *file;	/* the module's file option */
+	struct ec_plan_ask ask; /* the module's own options */
 
 	struct ec_opt_list pids, uids, ports;
 	bool follow;

@@ -25,15 +25,19 @@ static void answer(int sock, uint32_t id, uint32_t module, int err,
 }
 
 static int plan_file(struct ec_cache *cache, int fd, unsigned int module,
-		     struct ec_plan *plan)
+		     const struct ec_plan_ask *ask, struct ec_plan *plan)
 {
+	const struct ec_module *m = ec_modules[module].module;
 	struct ec_file *f = NULL;
 	int err = ec_file_open(fd, &f);
 
 	if (err)
 		return err;
-	err = cache ? ec_cache_plan(cache, f, module, plan)
-		    : ec_modules[module].module->plan(f, plan);
+	/* What is planned as the user says is not kept: it holds for this run. */
+	if (ask && m->plan_as)
+		err = m->plan_as(f, ask, plan);
+	else
+		err = cache ? ec_cache_plan(cache, f, module, plan) : m->plan(f, plan);
 	ec_file_free(f);
 	return err;
 }
@@ -102,6 +106,17 @@ static int survey_file(int fd, struct ec_plan *plan, uint32_t *module)
 	return err;
 }
 
+static const struct ec_plan_ask *ask_of(const struct ec_msg *m, const char *body)
+{
+	static struct ec_plan_ask ask;
+
+	if (m->len != sizeof(ask))
+		return NULL;
+	memcpy(&ask, body, sizeof(ask));
+	ask.version[sizeof(ask.version) - 1] = 0;
+	return &ask;
+}
+
 static int planner_main(void *ctx, int sock)
 {
 	struct ec_cache *cache = ctx; /* our copy: nothing of it goes back */
@@ -135,7 +150,7 @@ static int planner_main(void *ctx, int sock)
 		else if (m.type != EC_MSG_PLAN || fd < 0 || m.arg >= ec_modules_count)
 			err = -EINVAL;
 		else
-			err = plan_file(cache, fd, m.arg, &plan);
+			err = plan_file(cache, fd, m.arg, ask_of(&m, body), &plan);
 		if (fd >= 0)
 			close(fd);
 		answer(sock, m.id, m.arg, err, &plan);

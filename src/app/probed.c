@@ -218,6 +218,14 @@ int ec_probed_add(struct ec_probed *p, const struct ec_probed_file *f)
 	return 0;
 }
 
+void ec_probed_version(struct ec_probed *p, uint32_t target, const char *version)
+{
+	struct one *t = by_id(p, target);
+
+	if (t)
+		snprintf(t->rec.version, sizeof(t->rec.version), "%s", version);
+}
+
 /* --- twice ------------------------------------------------------------------ */
 
 /*

@@ -23,6 +23,7 @@ static void pump(struct ec_targets *t);
 static void file_free(struct ec_tfile *f)
 {
 	close(f->fd);
+	free(f->of);
 	free(f);
 }
 
@@ -91,11 +92,61 @@ static enum ec_fail_id fail_of(int err)
 	}
 }
 
+/* What the library beside a target says of its version; NULL: nothing. */
+static void told_beside(struct ec_targets *t, struct ec_beside *b,
+			const struct ec_plan *plan)
+{
+	bool known = plan && plan->version[0];
+
+	if (known) {
+		snprintf(b->rec.version, sizeof(b->rec.version), "%s", plan->version);
+		ec_probed_version(t->probed, b->rec.h.target, plan->version);
+	}
+	ec_remarks_say(&t->remarks, b->rec.path, &b->plan, !known);
+	t->o.record(t->o.ctx, &b->rec);
+}
+
+/* Is it on its way? */
+static bool ask_beside(struct ec_targets *t, const struct ec_tfile *f,
+		       const struct ec_plan *plan, const struct ec_rec_target *rec)
+{
+	struct ec_beside *b;
+	struct ec_tfile *c;
+	struct stat st;
+	int fd;
+
+	if (!plan->beside[0] || t->o.options->ask.version[0])
+		return false;
+	fd = ec_beside_open(f->path, f->pid, f->dev, f->ino, plan->beside);
+	if (fd < 0 || fstat(fd, &st)) {
+		ec_debug("%s: no %s beside it: %s", f->path, plan->beside,
+			 strerror(fd < 0 ? -fd : errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	b = malloc(sizeof(*b));
+	c = b ? ec_targets_file_add(t, fd, plan->beside, st.st_dev, st.st_ino) : NULL;
+	if (!c) {
+		free(b);
+		return false;
+	}
+	b->rec = *rec;
+	b->plan = *plan;
+	c->of = b;
+	ec_targets_begin(t, c);
+	return true;
+}
+
 static void refuse(struct ec_targets *t, const struct ec_tfile *f, int err,
 		   const struct ec_plan *plan)
 {
 	const char *why = plan && plan->why[0] ? plan->why : NULL;
 
+	if (f->of) {
+		told_beside(t, f->of, err == -ENOENT ? plan : NULL);
+		return;
+	}
 	if (!why && err != -ENOEXEC && err != -EBADMSG && err != -ENOTSUP &&
 	    err != -ENOENT)
 		why = strerror(-err);
@@ -125,9 +176,12 @@ static void attached(struct ec_targets *t, const struct ec_tfile *f,
 	r.points = ec_plan_used(plan, ec_session_insn(t->o.session));
 	ec_debug("%s: %s %s, %u probes (%s)", f->path, plan->library, plan->version,
 		 probes, plan->how);
-	t->o.record(t->o.ctx, &r);
 	if (ec_probed_add(t->probed, &p))
 		ec_warn("%s: its end will not be noticed: out of memory", f->path);
+	if (ask_beside(t, f, plan, &r))
+		return;
+	ec_remarks_say(&t->remarks, f->path, plan, true);
+	t->o.record(t->o.ctx, &r);
 }
 
 static void attach(struct ec_targets *t, const struct ec_tfile *f,
@@ -164,8 +218,8 @@ static void answered(struct ec_targets *t, struct ec_tfile *f, int err,
 		plan->npoints = 0;
 		err = -ENOENT;
 	}
-	if (err)
-		refuse(t, f, err, plan);
+	if (err || f->of)
+		refuse(t, f, err ? err : -ENOENT, plan);
 	else if (!ec_probed_has(t->probed, f->dev, f->ino))
 		attach(t, f, plan);
 	file_free(f);
@@ -184,7 +238,7 @@ static void on_planned(struct ec_targets *t, const struct ec_msg *m)
 	if (ec_plan_take(t->body, m->len, ec_module_nprogs(ec_modules[f->module].module),
 			 &plan))
 		err = -EBADMSG;
-	else
+	else if (!t->o.options->ask.version[0])
 		ec_cache_put(t->cache, f->cachable ? &f->file_id : NULL, f->module, err,
 			     &plan);
 	answered(t, f, err, &plan);
@@ -292,10 +346,13 @@ static void pump(struct ec_targets *t)
 {
 	for (struct ec_tfile *f = t->first; f && t->flying < IN_FLIGHT; f = f->next) {
 		struct ec_msg m = {.type = EC_MSG_PLAN, .id = f->id, .arg = f->module};
+		struct ec_plan_ask ask = t->o.options->ask;
 
 		if (f->asked)
 			continue;
-		if (t->planner.sock < 0 || ec_msg_send(t->planner.sock, &m, NULL, f->fd))
+		ask.named = f->named;
+		m.len = ask.version[0] ? sizeof(ask) : 0;
+		if (t->planner.sock < 0 || ec_msg_send(t->planner.sock, &m, &ask, f->fd))
 			return; /* its end is noticed by on_planner() */
 		f->asked = ec_clock_mono();
 		t->flying++;
@@ -329,6 +386,8 @@ static bool known_before(struct ec_targets *t, struct ec_tfile *f)
 	static struct ec_plan plan;
 	int err = 0;
 
+	if (t->o.options->ask.version[0])
+		return false;
 	memset(&plan, 0, sizeof(plan));
 	if (ec_cache_by_file(t->cache, f->cachable ? &f->file_id : NULL, f->module, &plan,
 			     &err) == EC_CACHE_MISS)

@@ -3,6 +3,7 @@
 #ifndef EC_APP_TARGETS_IMPL_H
 #define EC_APP_TARGETS_IMPL_H
 
+#include "app/beside.h"
 #include "app/probed.h"
 #include "app/targets.h"
 #include "discover/cache.h"
@@ -20,8 +21,17 @@ struct ec_tfile {
 	bool named;
 	bool cachable;
 	struct ec_file_id file_id;
+	/* It was opened for its version, which this target lacks; then owned. Else NULL.
+	 */
+	struct ec_beside *of;
 	bool by_name; /* its name says that it is a library of the module */
 	char path[256];
+};
+
+/* A target that is probed and not told yet: its version is looked for. */
+struct ec_beside {
+	struct ec_rec_target rec;
+	struct ec_plan plan;
 };
 
 struct ec_targets {
@@ -33,6 +43,7 @@ struct ec_targets {
 	struct ec_places *places;
 	struct ec_probed *probed;
 	struct ec_cache *cache;
+	struct ec_remarks remarks;
 	struct ec_tfile *first, **last;
 	unsigned int waiting, flying;
 	uint32_t next_id;

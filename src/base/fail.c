@@ -62,6 +62,15 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			"give /proc/PID/ns/net, a name that `ip netns` shows, or the "
 			"namespace's inode number",
 		},
+	[EC_FAIL_ANDROID_UNKNOWN] =
+		{
+			"android-unknown",
+			EC_EXIT_USAGE,
+			"Can not find Default BoringSSL version",
+			"only that of Android 12 to 16 is known",
+			"name one of these releases, or leave the option out: what is "
+			"needed is read from the library's code",
+		},
 	[EC_FAIL_KERNEL_OLD] =
 		{
 			"kernel-old",

@@ -26,6 +26,7 @@ enum ec_fail_id {
 	EC_FAIL_USER_UNKNOWN,	 /* "no such user" */
 	EC_FAIL_CGROUP_UNKNOWN,	 /* "no such cgroup" */
 	EC_FAIL_NETNS_UNKNOWN,	 /* "no such network namespace" */
+	EC_FAIL_ANDROID_UNKNOWN, /* "Can not find Default BoringSSL version" */
 	EC_FAIL_KERNEL_OLD,	 /* "kernel version is too low" */
 	EC_FAIL_KERNEL_LACKS,	 /* "this kernel lacks what capturing needs" */
 	EC_FAIL_LOCKDOWN,	 /* "the kernel is locked down" */

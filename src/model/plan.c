@@ -21,6 +21,11 @@ int ec_plan_check(const struct ec_plan *p, unsigned int nprogs)
 	    !ENDED(p->why) || !ENDED(p->todo) || !ENDED(p->no_insn) ||
 	    p->obstacle >= EC_OBSTACLE__N)
 		return -EBADMSG;
+	for (int i = 0; i < EC_PLAN_WARN__N; i++)
+		if (!ENDED(p->warn[i]))
+			return -EBADMSG;
+	if (!ENDED(p->note) || !ENDED(p->beside) || strchr(p->beside, '/'))
+		return -EBADMSG;
 	for (uint32_t i = 0; i < p->npoints; i++)
 		if (!point_ok(&p->points[i], nprogs))
 			return -EBADMSG;

@@ -48,6 +48,20 @@ enum ec_obstacle {
 	EC_OBSTACLE__N,
 };
 
+/* What a plan had to do without. */
+enum ec_plan_warn {
+	EC_PLAN_WARN_VERSION, /* which version it is */
+	EC_PLAN_WARN_LAYOUT,  /* where its structures have what we need */
+	EC_PLAN_WARN__N,
+};
+
+/* What the user said of a file, for the module that plans it. */
+struct ec_plan_ask {
+	char version[32]; /* as an option of the module has it, "": not said */
+	uint8_t named;	  /* the user named this file */
+	uint8_t pad[7];
+};
+
 struct ec_plan {
 	uint32_t npoints; /* 0: nothing to probe, `why` says the reason */
 	/*
@@ -66,7 +80,12 @@ struct ec_plan {
 	char version[32];	 /* "3.0.19", "3.0 or 3.1", "" when not known */
 	char how[96];		 /* "symbols; internal functions by call target" */
 	char why[160];
-	char todo[160];	  /* what to do instead */
+	char todo[160];			 /* what to do instead */
+	char warn[EC_PLAN_WARN__N][192]; /* to be said once, "" not */
+	char note[160];			 /* the same, less urgent */
+	/* Library in the same folder that has the version which this one lacks, "": none.
+	 * Its own plan says it. */
+	char beside[48];
 	char no_insn[96]; /* why returns cannot be seen without return probes; "": can */
 	struct ec_point points[EC_PLAN_POINTS];
 };

@@ -16,6 +16,14 @@
 #include "target/file.h"
 #include <stdbool.h>
 
+/* An option that only this module has. */
+struct ec_module_option {
+	const char *name; /* NULL: behind the last */
+	const char *value, *help;
+	/* Puts what it means into `ask`. 0, or an exit code after its message. */
+	int (*parse)(const char *value, struct ec_plan_ask *ask);
+};
+
 struct ec_module {
 	const char *name;	    /* as on the command line: "tls" */
 	const char *const *aliases; /* NULL-ended */
@@ -24,6 +32,7 @@ struct ec_module {
 	/* Option that names one file ("libssl"), and its help. */
 	const char *file_option;
 	const char *file_help;
+	const struct ec_module_option *options; /* NULL: none */
 	/* Base names to look for in the library search path: fnmatch(3), NULL-ended. */
 	const char *const *search;
 	bool (*wants)(const char *base_name);
@@ -34,6 +43,9 @@ struct ec_module {
 	 * probe; other -errno when it could not be read through.
 	 */
 	int (*plan)(const struct ec_file *f, struct ec_plan *plan);
+	/* The same for what the options say; NULL where there are none. */
+	int (*plan_as)(const struct ec_file *f, const struct ec_plan_ask *ask,
+		       struct ec_plan *plan);
 	const char *const *progs; /* NULL-ended */
 };
 

@@ -13,7 +13,8 @@
 enum ec_msg_type {
 	EC_MSG_NONE = 0,
 	/* attacher → planner; a descriptor comes along */
-	EC_MSG_PLAN, /* id; arg: module index or EC_PLAN_ANY */
+	EC_MSG_PLAN, /* id; arg: module index or EC_PLAN_ANY; body: none, or struct
+			ec_plan_ask */
 	/* planner → attacher */
 	EC_MSG_PLANNED, /* id; err; arg: module index or EC_PLAN_ANY; body struct ec_plan
 			 */

@@ -180,6 +180,19 @@ bool ec_file_needs(const struct ec_file *f, const char *soname)
 	return false;
 }
 
+const char *ec_file_needed(const struct ec_file *f, const char *prefix)
+{
+	Elf64_Dyn d;
+
+	for (uint32_t i = 0; i < f->ndyn && dyn_get(f, i, &d); i++) {
+		const char *s = d.d_tag == DT_NEEDED ? dyn_string(f, d.d_un.d_val) : NULL;
+
+		if (s && !strncmp(s, prefix, strlen(prefix)))
+			return s;
+	}
+	return "";
+}
+
 const char *ec_file_soname(const struct ec_file *f)
 {
 	return f->soname;

@@ -43,6 +43,8 @@ enum ec_arch ec_file_arch(const struct ec_file *f);
 int ec_file_symbol(const struct ec_file *f, const char *name, struct ec_sym *out);
 /* Is there an undefined symbol or a DT_NEEDED entry of that name? */
 bool ec_file_needs(const struct ec_file *f, const char *soname);
+/* The first DT_NEEDED entry that begins with `prefix`, "" if none does. */
+const char *ec_file_needed(const struct ec_file *f, const char *prefix);
 bool ec_file_imports(const struct ec_file *f, const char *name);
 /* DT_SONAME, "" if none. */
 const char *ec_file_soname(const struct ec_file *f);

@@ -89,7 +89,6 @@ struct family {
 	const char *todo; /* where the file does not name SSLKEYLOGFILE */
 };
 
-#define NOT_YET	 "linked into this file; not supported yet"
 #define LIBRARY	 "not supported yet"
 #define STRIPPED "linked into this file without its function names; not supported yet"
 
@@ -167,18 +166,18 @@ static const struct family families[] = {
 	{.name = "AWS-LC",
 	 .strings = {BORING_SOURCE},
 	 .with = {AWS_LC, AWS_LC_NAME},
-	 .why = NOT_YET},
-	{.name = "BoringSSL", .strings = {BORING_SOURCE}, .why = NOT_YET},
+	 .why = STRIPPED},
+	{.name = "BoringSSL", .strings = {BORING_SOURCE}, .why = STRIPPED},
 	{.name = "LibreSSL",
 	 .strings = {LIBRE_VERSION},
 	 .with = {LABEL_TLS13, OPENSSL_SOURCE},
 	 .version = LIBRE_VERSION,
-	 .why = NOT_YET},
+	 .why = STRIPPED},
 	{.name = "OpenSSL 1.x",
 	 .strings = {OPENSSL_OLD},
 	 .with = {LABEL_LOG, OPENSSL_SOURCE},
 	 .version = OPENSSL_VERSION,
-	 .why = NOT_YET},
+	 .why = STRIPPED},
 	{.name = "OpenSSL",
 	 .strings = {OPENSSL_SOURCE},
 	 .with = {LABEL_LOG, LABEL_TLS13},

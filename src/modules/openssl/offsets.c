@@ -1,45 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Facts from offsetof() in the headers of every release of 3.0.0 – 3.6.3, 4.0.1 and 4.0.3
- * (struct ssl_st before 3.2, struct ssl_connection_st since; equal on x86-64 and arm64).
- * 3.2.4, 3.3.3 and 3.4.1 moved the fields inside their patch series.
+ * Facts from offsetof() in the headers of 119 releases of OpenSSL and 100 states of
+ * BoringSSL (equal on x86-64 and arm64 wherever both were compiled). 3.2.4, 3.3.3 and
+ * 3.4.1 moved the fields inside their patch series.
  */
 #include "modules/openssl/offsets.h"
+#include "base/util.h"
 #include <stddef.h>
 
-enum { FIRST, EARLY, LATE, LAYOUT__N };
+#include "modules/openssl/layouts.h"
 
-static const struct ec_openssl_layout layouts[LAYOUT__N] = {
-	[FIRST] = {"3.0, 3.1", 16, 24},
-	[EARLY] = {"3.2.0-3, 3.3.0-2, 3.4.0", 72, 80},
-	[LATE] = {"3.2.4, 3.3.3, 3.4.1, 3.5 and later", 80, 88},
-};
-
-bool ec_openssl_known(const struct ec_openssl_version *v)
+static bool alike(const struct ec_openssl_layout *a, const struct ec_openssl_layout *b)
 {
-	return (v->major == 3 && v->minor <= 6) || (v->major == 4 && v->minor == 0);
+	return a->rbio == b->rbio && a->wbio == b->wbio &&
+	       a->bio_method == b->bio_method && a->bio_num == b->bio_num;
 }
 
 const struct ec_openssl_layout *ec_openssl_layout_of(const struct ec_openssl_version *v)
 {
-	/* First patch release with the later layout, by minor version. */
-	static const int moved[] = {[2] = 4, [3] = 3, [4] = 1};
+	const struct ec_openssl_layout *first = NULL, *best = NULL;
+	bool one = true;
 
-	if (!ec_openssl_known(v))
-		return NULL;
-	if (v->major == 4 || v->minor > 4)
-		return &layouts[LATE];
-	if (v->minor < 2)
-		return &layouts[FIRST];
+	for (size_t i = 0; i < EC_ARRAY_SIZE(layouts); i++) {
+		const struct ec_openssl_layout *l = &layouts[i];
+
+		if (!ec_openssl_version_same_line(&l->since, v))
+			continue;
+		if (!first)
+			first = l;
+		one = one && alike(first, l);
+		if (ec_openssl_version_cmp(&l->since, v) <= 0)
+			best = l;
+	}
 	if (v->patch < 0)
-		return NULL;
-	return &layouts[v->patch < moved[v->minor] ? EARLY : LATE];
+		return one ? first : NULL;
+	return best ? best : first;
 }
 
-const struct ec_openssl_layout *ec_openssl_layout_with(uint32_t rbio)
+const struct ec_openssl_layout *ec_openssl_layout_with(const struct ec_openssl_version *v,
+						       uint32_t rbio)
 {
-	for (int i = 0; i < LAYOUT__N; i++)
-		if (layouts[i].rbio == rbio)
+	for (size_t i = 0; i < EC_ARRAY_SIZE(layouts); i++)
+		if (layouts[i].rbio == rbio && layouts[i].since.lib == v->lib &&
+		    (layouts[i].since.major == v->major || v->lib == EC_LIB_BORINGSSL))
 			return &layouts[i];
+	return NULL;
+}
+
+const struct ec_openssl_layout *ec_openssl_bio_of(const struct ec_openssl_version *v)
+{
+	for (size_t i = 0; i < EC_ARRAY_SIZE(layouts); i++) {
+		const struct ec_openssl_version *s = &layouts[i].since;
+
+		if (ec_openssl_version_same_line(s, v) ||
+		    (v->lib == EC_LIB_OPENSSL && s->lib == v->lib && v->major >= 3 &&
+		     s->major == v->major))
+			return &layouts[i];
+		/* 0.9.8 to 1.0.2: struct bio_st was in a public header, the same in all
+		 */
+		if (v->lib == EC_LIB_OPENSSL && s->lib == v->lib && s->major == 1 &&
+		    s->minor == 0 && ec_openssl_version_cmp(v, s) < 0 &&
+		    v->major + v->minor)
+			return &layouts[i];
+	}
 	return NULL;
 }

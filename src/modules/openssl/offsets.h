@@ -1,37 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fallback and cross-check: where OpenSSL 3 and 4 keep a connection's BIOs. What is read
- * from the target's own code comes first.
+ * Fallback and cross-check: where a connection's BIOs are, by version. What is read from
+ * the target's own code comes first.
  */
 #ifndef EC_MODULES_OPENSSL_OFFSETS_H
 #define EC_MODULES_OPENSSL_OFFSETS_H
 
-#include <stdbool.h>
+#include "modules/openssl/version.h"
 #include <stdint.h>
 
-struct ec_openssl_version {
-	unsigned int major, minor;
-	int patch; /* -1: not known */
-};
-
-/* One layout, and the releases that have it. */
+/* Of the release it begins with, up to the next row of its line. */
 struct ec_openssl_layout {
-	const char *releases;
-	uint16_t rbio, wbio;
+	struct ec_openssl_version since;
+	uint16_t rbio, wbio;	      /* in the connection */
+	uint16_t bio_method, bio_num; /* in a BIO */
 };
 
-/* The same in all releases of 3.x and 4.x. */
-enum {
-	EC_OPENSSL_BIO_METHOD = 8,
-	EC_OPENSSL_METHOD_TYPE = 0,
-	EC_OPENSSL_BIO_NUM = 56,
-};
+/* In all of them: the type is the first field of a method. */
+#define EC_OPENSSL_METHOD_TYPE 0
 
-/* Is it a release whose headers we have seen, as far as major and minor go? */
-bool ec_openssl_known(const struct ec_openssl_version *v);
-/* NULL when the version does not tell: never a guess. */
+/*
+ * The row of the nearest release that is not later, of the same line; of a release before
+ * the first one measured, that one's. NULL when the version does not tell: never a guess.
+ */
 const struct ec_openssl_layout *ec_openssl_layout_of(const struct ec_openssl_version *v);
-/* By the offset of the read BIO, which differs in all layouts; NULL if none has it. */
-const struct ec_openssl_layout *ec_openssl_layout_with(uint32_t rbio);
+/* A row of the same library and major version that has its read BIO there, or NULL. */
+const struct ec_openssl_layout *ec_openssl_layout_with(const struct ec_openssl_version *v,
+						       uint32_t rbio);
+/*
+ * A row whose BIOs are like those of `v`: all of a line are alike, and all of one major
+ * version since 3. NULL when it is not known.
+ */
+const struct ec_openssl_layout *ec_openssl_bio_of(const struct ec_openssl_version *v);
 
 #endif

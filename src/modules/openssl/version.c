@@ -6,141 +6,140 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool exports(const struct ec_file *f, const char *name)
+#define NAME_MAX_LEN 31
+
+static bool number(const char **s, unsigned int *out)
 {
-	struct ec_sym s;
+	unsigned int n = 0;
+	const char *p = *s;
 
-	return !ec_file_symbol(f, name, &s);
-}
-
-static int refuse(struct ec_plan *plan, const char *library, const char *version)
-{
-	/* the version string comes from the file: short, and letters only */
-	snprintf(plan->library, sizeof(plan->library), "%s", library);
-	snprintf(plan->version, sizeof(plan->version), "%s", version);
-	snprintf(plan->why, sizeof(plan->why), "%s%s%s is not supported yet", library,
-		 *version ? " " : "", version);
-	return -ENOENT;
-}
-
-/* "3.0.19", "1.1.1w": digits, dots and a letter behind `head`. false if it is none. */
-static bool version_text(const struct ec_file *f, const char *prefix, size_t head,
-			 char out[16])
-{
-	const char *s = ec_file_find_string(f, prefix);
-	size_t n = 0, dots = 0;
-
-	if (!s)
+	for (; isdigit((unsigned char)*p) && p - *s < 6; p++)
+		n = n * 10 + (*p - '0');
+	if (p == *s || isdigit((unsigned char)*p))
 		return false;
-	for (s += head; n < 12 && (isdigit((unsigned char)s[n]) || s[n] == '.'); n++)
-		dots += s[n] == '.';
-	if (dots != 2 || s[n - 1] == '.')
-		return false;
-	memcpy(out, s, n);
-	if (islower((unsigned char)s[n])) {
-		out[n] = s[n];
-		n++;
-	}
-	out[n] = 0;
+	*s = p;
+	*out = n;
 	return true;
 }
 
-static bool starts(const char *s, const char *prefix)
+size_t ec_openssl_version_parse(const char *text, struct ec_openssl_version *v)
 {
-	return !strncmp(s, prefix, strlen(prefix));
+	unsigned int major, minor, patch, letter = 0;
+	const char *s = text;
+
+	if (!number(&s, &major) || *s++ != '.' || !number(&s, &minor) || *s++ != '.' ||
+	    !number(&s, &patch) || *s == '.')
+		return 0;
+	/* two at most: 1.0.2z is followed by 1.0.2za */
+	for (int i = 0; i < 2 && islower((unsigned char)*s); i++)
+		letter += *s++ - 'a' + 1;
+	v->major = major;
+	v->minor = minor;
+	v->patch = patch;
+	v->letter = letter;
+	return s - text;
 }
 
-/* Families that carry OpenSSL's names: true with *library and version. */
-static bool other_family(const struct ec_file *f, const char **library, char version[16])
+int ec_openssl_version_cmp(const struct ec_openssl_version *a,
+			   const struct ec_openssl_version *b)
 {
-	const char *so = ec_file_soname(f);
-
-	version[0] = 0;
-	/* BoringSSL says "OpenSSL 1.1.1 (compatible; BoringSSL)" of itself. */
-	if (exports(f, "BORINGSSL_self_test") ||
-	    exports(f, "SSL_CTX_set_permute_extensions") ||
-	    ec_file_imports(f, "BORINGSSL_self_test")) {
-		*library = "BoringSSL";
-		return true;
-	}
-	/* LibreSSL counts its libssl.so from 26 up. */
-	if ((starts(so, "libssl.so.") && strlen(so) >= 12 &&
-	     isdigit((unsigned char)so[10]) && isdigit((unsigned char)so[11]) &&
-	     so[10] >= '2') ||
-	    ec_file_find_string(f, "LibreSSL ")) {
-		version_text(f, "LibreSSL ", 9, version);
-		*library = "LibreSSL";
-		return true;
-	}
-	if (starts(so, "libssl.so.1") || starts(so, "libssl.so.0")) {
-		*library = "OpenSSL";
-		/* ".10" is 1.0 as Fedora numbered it */
-		if (!version_text(f, "OpenSSL 1.", 8, version))
-			snprintf(version, 16, "%s",
-				 starts(so, "libssl.so.1.1") ? "1.1" : "1.0");
-		return true;
-	}
-	return false;
+	if (a->major != b->major)
+		return a->major < b->major ? -1 : 1;
+	if (a->minor != b->minor)
+		return a->minor < b->minor ? -1 : 1;
+	if (a->patch != b->patch)
+		return a->patch < b->patch ? -1 : 1;
+	return a->letter < b->letter ? -1 : a->letter > b->letter;
 }
 
-/* The release that a library belongs to, by what it exports (util/libssl.num there). */
-static void by_exports(const struct ec_file *f, struct ec_plan *plan,
-		       struct ec_openssl_version *v)
+bool ec_openssl_version_same_line(const struct ec_openssl_version *a,
+				  const struct ec_openssl_version *b)
+{
+	return a->lib == b->lib && a->major == b->major && a->minor == b->minor &&
+	       (a->major > 1 || a->patch == b->patch);
+}
+
+/* Does `name` begin with `word`, ending there or before a separator? */
+static const char *behind(const char *name, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (strncmp(name, word, n))
+		return NULL;
+	if (!name[n])
+		return name + n;
+	return name[n] == ' ' ? name + n + 1 : NULL;
+}
+
+static int boring_by_name(const char *rest, struct ec_openssl_version *v)
+{
+	unsigned int release;
+
+	if (!*rest || !strcmp(rest, "na"))
+		return 0;
+	if (rest[0] == 'a' && rest[1] == ' ') {
+		rest += 2;
+		if (!number(&rest, &release) || *rest)
+			return -EINVAL;
+		v->major = release;
+		v->patch = 0;
+		return 0;
+	}
+	/* what it says of itself, whatever the state: it tells nothing */
+	return strcmp(rest, "1.1.1") ? -EINVAL : 0;
+}
+
+int ec_openssl_version_by_name(const char *name, struct ec_openssl_version *v)
 {
 	static const struct {
 		const char *name;
-		unsigned int minor;
-		const char *text;
-	} since[] = {
-		{"SSL_listen", 5, "3.5 or later"},
-		{"SSL_CTX_flush_sessions_ex", 4, "3.4"},
-		{"SSL_write_ex2", 3, "3.3"},
-		{"SSL_get0_group_name", 2, "3.2"},
-		{"SSL_CTX_new_ex", 0, "3.0 or 3.1"},
-	};
+		enum ec_openssl_lib lib;
+	} libs[] = {{"openssl", EC_LIB_OPENSSL},
+		    {"libressl", EC_LIB_LIBRESSL},
+		    {"aws-lc", EC_LIB_AWS_LC}};
+	struct ec_openssl_version out = {.patch = -1};
+	char low[NAME_MAX_LEN + 1];
+	size_t n = strlen(name);
+	const char *rest;
+	int err = -EINVAL;
 
-	v->major = 3;
-	v->patch = -1;
-	for (size_t i = 0; i < EC_ARRAY_SIZE(since); i++) {
-		if (!exports(f, since[i].name))
-			continue;
-		v->minor = since[i].minor;
-		snprintf(plan->version, sizeof(plan->version), "%s", since[i].text);
-		return;
+	if (n > NAME_MAX_LEN)
+		return -EINVAL;
+	for (size_t i = 0; i <= n; i++)
+		low[i] = name[i] == '_' ? ' ' : (char)tolower((unsigned char)name[i]);
+	if (!strcmp(low, "linux default 3 0")) {
+		out = (struct ec_openssl_version){EC_LIB_OPENSSL, 3, 0, 0, 0};
+		err = 0;
+	} else if (!strcmp(low, "linux default 1 1 1")) {
+		out = (struct ec_openssl_version){EC_LIB_OPENSSL, 1, 1, 1, 0};
+		err = 0;
+	} else if ((rest = behind(low, "boringssl"))) {
+		out.lib = EC_LIB_BORINGSSL;
+		err = boring_by_name(rest, &out);
 	}
-	v->minor = 99; /* no layout has it */
+	for (size_t i = 0; i < EC_ARRAY_SIZE(libs) && err; i++) {
+		rest = behind(low, libs[i].name);
+		if (!rest)
+			continue;
+		n = ec_openssl_version_parse(rest, &out);
+		/* "1.1.1v+quic", "1.0.2k-fips": forks of that release */
+		if (!n || (rest[n] && rest[n] != '+' && rest[n] != '-'))
+			return -EINVAL;
+		out.lib = libs[i].lib;
+		err = 0;
+	}
+	if (!err)
+		*v = out;
+	return err;
 }
 
-int ec_openssl_recognise(const struct ec_file *f, struct ec_plan *plan,
-			 struct ec_openssl_version *v)
+const char *ec_openssl_lib_name(enum ec_openssl_lib lib)
 {
-	const char *so = ec_file_soname(f), *library;
-	char text[16];
+	static const char *const names[EC_LIB__N] = {[EC_LIB_UNKNOWN] = "",
+						     [EC_LIB_OPENSSL] = "OpenSSL",
+						     [EC_LIB_BORINGSSL] = "BoringSSL",
+						     [EC_LIB_AWS_LC] = "AWS-LC",
+						     [EC_LIB_LIBRESSL] = "LibreSSL"};
 
-	if (other_family(f, &library, text))
-		return refuse(plan, library, text);
-	snprintf(plan->library, sizeof(plan->library), "OpenSSL");
-	if (version_text(f, "OpenSSL 3.", 8, text) ||
-	    version_text(f, "OpenSSL 4.", 8, text)) {
-		if (sscanf(text, "%u.%u.%d", &v->major, &v->minor, &v->patch) != 3)
-			return refuse(plan, "OpenSSL", text);
-		snprintf(plan->version, sizeof(plan->version), "%s", text);
-		return 0;
-	}
-	if (!strcmp(so, "libssl.so.4") || ec_file_needs(f, "libcrypto.so.4")) {
-		*v = (struct ec_openssl_version){4, 0, -1};
-		snprintf(plan->version, sizeof(plan->version), "4.0 or later");
-		return 0;
-	}
-	if (!strcmp(so, "libssl.so.3") || ec_file_needs(f, "libcrypto.so.3")) {
-		by_exports(f, plan, v);
-		return 0;
-	}
-	if (version_text(f, "OpenSSL 1.", 8, text) ||
-	    version_text(f, "OpenSSL 0.", 8, text))
-		return refuse(plan, "OpenSSL", text);
-	plan->library[0] = 0;
-	snprintf(plan->why, sizeof(plan->why),
-		 "it has TLS functions, but is not known to be OpenSSL 3");
-	return -ENOENT;
+	return (unsigned int)lib < EC_LIB__N ? names[lib] : "";
 }

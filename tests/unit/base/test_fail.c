@@ -47,6 +47,8 @@ static const struct {
 	{EC_FAIL_USER_UNKNOWN, EC_EXIT_USAGE, "no such user"},
 	{EC_FAIL_CGROUP_UNKNOWN, EC_EXIT_TARGET, "no such cgroup"},
 	{EC_FAIL_NETNS_UNKNOWN, EC_EXIT_TARGET, "no such network namespace"},
+	{EC_FAIL_ANDROID_UNKNOWN, EC_EXIT_USAGE,
+	 "Can not find Default BoringSSL version"},
 	{EC_FAIL_KERNEL_OLD, EC_EXIT_HOST, "kernel version is too low"},
 	{EC_FAIL_KERNEL_LACKS, EC_EXIT_HOST, "this kernel lacks what capturing needs"},
 	{EC_FAIL_LOCKDOWN, EC_EXIT_HOST, "the kernel is locked down"},

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "modules/module.h"
-#include "modules/openssl/offsets.h"
 #include "target/code.h"
 #include "real.h"
 #include "unit/target/code_bytes.h"
@@ -272,25 +271,162 @@ static void test_table(void **state)
 	assert_int_equal(p.params.rbio, EC_KOFF_NONE);
 }
 
-static void test_layouts(void **state)
+static int plan_named(const struct mini_symbol *syms, const char *soname,
+		      const char *text, const char *name, bool named,
+		      struct ec_plan *plan)
 {
-	static const struct {
-		struct ec_openssl_version v;
-		int rbio; /* 0: not told */
-	} c[] = {{{3, 0, 0}, 16},  {{3, 1, 8}, 16}, {{3, 1, -1}, 16}, {{3, 2, 3}, 72},
-		 {{3, 2, 4}, 80},  {{3, 3, 2}, 72}, {{3, 3, 10}, 80}, {{3, 4, 0}, 72},
-		 {{3, 4, 1}, 80},  {{3, 5, 0}, 80}, {{3, 6, -1}, 80}, {{4, 0, 3}, 80},
-		 {{3, 4, -1}, 0},  {{3, 7, 0}, 0},  {{4, 1, 0}, 0},   {{1, 1, 1}, 0},
-		 {{3, 99, -1}, 0}, {{0, 0, 0}, 0}};
+	struct ec_plan_ask ask = {.named = named};
+	uint8_t elf[MINI_SIZE];
+	struct ec_file *f = NULL;
+	int err;
 
-	for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
-		const struct ec_openssl_layout *l = ec_openssl_layout_of(&c[i].v);
+	strcpy(ask.version, name);
+	mini_elf(elf, EM_X86_64, soname, syms, code_x86, AT_END);
+	strcpy((char *)elf + 0x1a00, text);
+	assert_int_equal(ec_file_from_memory(elf, sizeof(elf), true, &f), 0);
+	err = ec_module_openssl.plan_as(f, &ask, plan);
+	ec_file_free(f);
+	assert_int_equal(ec_plan_check(plan, 7), 0);
+	return err;
+}
 
-		assert_int_equal(l ? l->rbio : 0, c[i].rbio);
-		if (l)
-			assert_ptr_equal(ec_openssl_layout_with(l->rbio), l);
-	}
-	assert_null(ec_openssl_layout_with(88));
+static void is(const struct mini_symbol *syms, const char *soname, const char *text,
+	       const char *library, const char *version)
+{
+	struct ec_plan p;
+
+	assert_int_equal(plan_mini(syms, soname, &p, text), 0);
+	assert_string_equal(p.library, library);
+	assert_string_equal(p.version, version);
+}
+
+/* Whose they are, by soname, text and functions that only one of them has. */
+static void test_families(void **state)
+{
+	static const struct mini_symbol boring[] = {{"SSL_write", AT(WRITE_PLAIN)},
+						    {"SSL_read", AT(WRITE_PLAIN)},
+						    {"BORINGSSL_self_test", AT(GET)},
+						    {NULL, 0, 0}};
+	static const struct mini_symbol aws[] = {{"SSL_write", AT(WRITE_PLAIN)},
+						 {"SSL_write_ex", AT(WRITE_EX)},
+						 {"SSL_read", AT(WRITE_PLAIN)},
+						 {"SSL_read_ex", AT(WRITE_EX)},
+						 {"SSL_peek", AT(GET)},
+						 {"SSL_CTX_set_grease_enabled", AT(GET)},
+						 {NULL, 0, 0}};
+	struct ec_plan p;
+
+	is(small, "libssl.so.1.1", "OpenSSL 1.1.1w  11 Sep 2023", "OpenSSL", "1.1.1w");
+	is(small, "libssl.so.1.1", "", "OpenSSL", "");
+	is(small, "libssl.so.10", "OpenSSL 1.0.2k-fips  26 Jan", "OpenSSL",
+	   "1.0.2k-fips");
+	is(small, "", "OpenSSL 1.0.2zh  30 May 2023", "OpenSSL", "1.0.2zh");
+	is(small, "", "OpenSSL 1.1.1v+quic  1 Aug 2023", "OpenSSL", "1.1.1v+quic");
+	is(small, "libssl.so.53", "", "LibreSSL", "");
+	is(small, "", "LibreSSL 3.9.2", "LibreSSL", "3.9.2");
+	is(boring, "", "OpenSSL 1.1.1 (compatible; BoringSSL)", "BoringSSL",
+	   "1.1.1 (compatible; BoringSSL)");
+	is(aws, "", "OpenSSL 1.1.1 (compatible; AWS-LC 1.55.0)", "AWS-LC", "1.55.0");
+	is(aws, "", "", "AWS-LC", "");
+
+	/* BoringSSL: the two functions, and never SSL_peek, which SSL_read calls */
+	assert_int_equal(plan_mini(boring, "", &p, ""), 0);
+	assert_int_equal(ec_plan_used(&p, false), 4);
+	assert_string_equal(point(&p, READ_IN, 0)->name, "SSL_read");
+	assert_int_equal(point(&p, READ_IN, 0)->shape, EC_SHAPE_RET);
+	assert_int_equal(p.params.bio_num, EC_KOFF_NONE);
+	assert_string_equal(p.warn[EC_PLAN_WARN_VERSION], "");
+	/* AWS-LC: its _ex forms call the plain ones, which so are nested */
+	assert_int_equal(plan_mini(aws, "", &p, ""), 0);
+	assert_int_equal(ec_plan_used(&p, false), 8);
+	assert_int_equal(p.params.flags, EC_TARGET_NESTS);
+	assert_string_equal(point(&p, READ_IN, 1)->name, "SSL_read_ex");
+}
+
+static void test_bios(void **state)
+{
+	struct ec_plan p;
+
+	plan_mini(small, "", &p, "OpenSSL 1.0.2u  20 Dec 2019");
+	assert_int_equal(p.params.rbio, 16);
+	assert_int_equal(p.params.bio_num, 40);
+	assert_int_equal(p.params.bio_method, 0);
+	plan_mini(small, "", &p, "OpenSSL 1.1.0l  10 Sep 2019");
+	assert_int_equal(p.params.bio_num, 40);
+	plan_mini(small, "", &p, "OpenSSL 1.1.1w  11 Sep 2023");
+	assert_int_equal(p.params.bio_num, 48);
+	assert_int_equal(p.params.bio_method, 0);
+	plan_mini(small, "", &p, "OpenSSL 3.5.8 25 Aug 2026");
+	assert_int_equal(p.params.bio_num, 56);
+	assert_int_equal(p.params.bio_method, 8);
+}
+
+/* The words that the manual promises. */
+static void test_warnings(void **state)
+{
+	struct ec_plan p;
+
+	/* no text, but functions that fit: planned, with the default by the file's name
+	 */
+	assert_int_equal(plan_mini(small, "libssl.so.3", &p, ""), 0);
+	assert_non_null(
+		strstr(p.warn[EC_PLAN_WARN_VERSION],
+		       "OpenSSL/BoringSSL version not found from shared library file"));
+	assert_non_null(strstr(p.warn[EC_PLAN_WARN_VERSION],
+			       "used default version linux_default_3_0"));
+	assert_int_equal(p.params.bio_num, 56);
+	assert_int_equal(plan_mini(small, "libsomething.so", &p, ""), 0);
+	assert_non_null(strstr(p.warn[EC_PLAN_WARN_VERSION],
+			       "used default version linux_default_1_1_1"));
+	assert_int_equal(p.params.bio_num, 48);
+	assert_int_equal(p.params.rbio, EC_KOFF_NONE);
+	assert_non_null(strstr(p.warn[EC_PLAN_WARN_LAYOUT],
+			       "OpenSSL/BoringSSL version bytecode not found"));
+	/* a version that no table has, and code that does not say */
+	assert_int_equal(plan_mini(small, "", &p, "OpenSSL 3.99.0 1 Jan 2039"), 0);
+	assert_string_equal(p.warn[EC_PLAN_WARN_VERSION], "");
+	assert_non_null(strstr(p.warn[EC_PLAN_WARN_LAYOUT],
+			       "OpenSSL/BoringSSL version bytecode not found"));
+	/* all is known */
+	assert_int_equal(plan_mini(small, "", &p, "OpenSSL 3.0.1 1 Jan 2022"), 0);
+	assert_string_equal(p.warn[EC_PLAN_WARN_VERSION], "");
+	assert_string_equal(p.warn[EC_PLAN_WARN_LAYOUT], "");
+	assert_string_equal(p.note, "");
+}
+
+static void test_named(void **state)
+{
+	static const struct mini_symbol get[] = {
+		{"SSL_write", AT(WRITE_FIVE)},	  {"SSL_write_ex", AT(PASS_FIVE)},
+		{"SSL_read", AT(WRITE_PLAIN)},	  {"SSL_read_ex", AT(WRITE_EX)},
+		{"SSL_get_rbio", AT(GET_BRANCH)}, {NULL, 0, 0}};
+	struct ec_plan p;
+
+	assert_int_equal(plan_named(small, "libssl.so.3", "", "openssl 3.3.2", true, &p),
+			 0);
+	assert_string_equal(p.version, "3.3.2");
+	assert_int_equal(p.params.rbio, 72);
+	assert_string_equal(p.warn[EC_PLAN_WARN_VERSION], "");
+	/* against the file's own word: said, and done */
+	plan_named(small, "", "OpenSSL 1.1.1w  11 Sep 2023", "boringssl_a_14", true, &p);
+	assert_string_equal(p.library, "BoringSSL");
+	assert_string_equal(p.version, "a_14");
+	assert_int_equal(p.params.rbio, 24);
+	assert_int_equal(p.params.bio_num, 24);
+	assert_non_null(strstr(p.note, "it is OpenSSL 1.1.1w"));
+	/* a file that was not named is left alone where the name cannot mean it */
+	plan_named(small, "", "OpenSSL 1.1.1w  11 Sep 2023", "boringssl_a_14", false, &p);
+	assert_string_equal(p.version, "1.1.1w");
+	plan_named(small, "", "OpenSSL 3.0.1 1 Jan 2022", "openssl 3.3.2", false, &p);
+	assert_string_equal(p.version, "3.3.2");
+	/* where they disagree the code is right, and the log says so */
+	plan_named(get, "", "OpenSSL 3.3.2 3 Sep 2024", "openssl 3.3.2", true, &p);
+	assert_int_equal(p.params.rbio, 88);
+	assert_non_null(strstr(p.how, "not as in the table"));
+	assert_non_null(strstr(p.note, "the code is right"));
+	/* what is no name is none */
+	plan_named(small, "", "OpenSSL 3.0.1 1 Jan 2022", "nonsense", true, &p);
+	assert_string_equal(p.version, "3.0.1");
 }
 
 static void refused(const struct mini_symbol *syms, const char *soname, const char *text,
@@ -306,27 +442,16 @@ static void refused(const struct mini_symbol *syms, const char *soname, const ch
 
 static void test_refused(void **state)
 {
-	static const struct mini_symbol boring[] = {
-		{"SSL_write", AT(WRITE_PLAIN)},	  {"SSL_write_ex", AT(WRITE_EX)},
-		{"SSL_read", AT(WRITE_PLAIN)},	  {"SSL_read_ex", AT(WRITE_EX)},
-		{"BORINGSSL_self_test", AT(GET)}, {NULL, 0, 0}};
 	static const struct mini_symbol half[] = {{"SSL_write", AT(WRITE_PLAIN)},
 						  {"SSL_write_ex", AT(WRITE_EX)},
 						  {NULL, 0, 0}};
 	static const struct mini_symbol user[] = {
 		{"SSL_write", 0, 0}, {"SSL_read", 0, 0}, {NULL, 0, 0}};
+	static const struct mini_symbol other[] = {
+		{"SSL_write", AT(GET)}, {"SSL_read", AT(GET)}, {NULL, 0, 0}};
 
-	refused(small, "libssl.so.1.1", "", "OpenSSL 1.1 is not supported yet");
-	refused(small, "libssl.so.1.1", "OpenSSL 1.1.1w  11 Sep 2023",
-		"OpenSSL 1.1.1w is not");
-	refused(small, "libssl.so.1.0.0", "", "OpenSSL 1.0 is not");
-	refused(small, "libssl.so.10", "", "OpenSSL 1.0 is not");
-	refused(small, "", "OpenSSL 1.0.2u  20 Dec 2019", "OpenSSL 1.0.2u is not");
-	refused(small, "libssl.so.53", "", "LibreSSL is not");
-	refused(small, "", "LibreSSL 3.9.2", "LibreSSL 3.9.2 is not");
-	refused(boring, "", "OpenSSL 1.1.1 (compatible; BoringSSL)", "BoringSSL is not");
 	/* no sign of any: never a guess */
-	refused(small, "libsomething.so", "", "not known to be OpenSSL 3");
+	refused(other, "libsomething.so", "", "not those of a library we know");
 	refused(half, "libssl.so.3", "", "no functions SSL_read");
 	refused(user, "", "OpenSSL 3.0.1 1 Jan 2022", "name the library");
 }
@@ -382,8 +507,9 @@ int main(void)
 		cmocka_unit_test(test_internal), cmocka_unit_test(test_no_library),
 		cmocka_unit_test(test_small),	 cmocka_unit_test(test_exported),
 		cmocka_unit_test(test_insn),	 cmocka_unit_test(test_table),
-		cmocka_unit_test(test_layouts),	 cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_families), cmocka_unit_test(test_bios),
+		cmocka_unit_test(test_warnings), cmocka_unit_test(test_named),
+		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

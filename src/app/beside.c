@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "app/beside.h"
+#include "base/log.h"
+#include "base/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* FNV-1a over the file's own name and the text. */
+static uint64_t remark_hash(const char *path, const char *text)
+{
+	const char *slash = strrchr(path, '/');
+	uint64_t h = 14695981039346656037ull;
+
+	for (const char *s = slash ? slash + 1 : path; *s; s++)
+		h = (h ^ (uint8_t)*s) * 1099511628211ull;
+	for (const char *s = text; *s; s++)
+		h = (h ^ (uint8_t)*s) * 1099511628211ull;
+	return h;
+}
+
+static bool said_before(struct ec_remarks *r, const char *path, const char *text)
+{
+	uint64_t h = remark_hash(path, text);
+
+	for (unsigned int i = 0; i < EC_MIN(r->n, (unsigned int)EC_REMARKS_MAX); i++)
+		if (r->said[i] == h)
+			return true;
+	r->said[r->n++ % EC_REMARKS_MAX] = h;
+	return false;
+}
+
+void ec_remarks_say(struct ec_remarks *r, const char *path, const struct ec_plan *plan,
+		    bool version)
+{
+	for (int i = 0; i < EC_PLAN_WARN__N; i++)
+		if (plan->warn[i][0] && (version || i != EC_PLAN_WARN_VERSION) &&
+		    !said_before(r, path, plan->warn[i]))
+			ec_warn("%s: %s", path, plan->warn[i]);
+	if (plan->note[0] && !said_before(r, path, plan->note))
+		ec_info("%s: %s", path, plan->note);
+}
+
+/* Below `root`, links resolved as who lives there does; before 5.6 no links at all. */
+static int open_below(int root, const char *path, int flags)
+{
+	struct open_how how = {.flags = flags | O_CLOEXEC,
+			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	int fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+
+	if (fd < 0 && errno == ENOSYS) {
+		while (*path == '/')
+			path++;
+		fd = openat(root, path, flags | O_CLOEXEC | O_NOFOLLOW);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+static bool is_file(int dir, const char *name, uint64_t dev, uint64_t ino)
+{
+	struct stat st;
+
+	return !fstatat(dir, name, &st, 0) && st.st_dev == dev && st.st_ino == ino;
+}
+
+static int open_in(const char *root_path, const char *path, uint64_t dev, uint64_t ino,
+		   const char *name)
+{
+	const char *slash = strrchr(path, '/');
+	_ec_close_ int root = open(root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_ec_close_ int dir = -1, fd = -1;
+	char folder[PATH_MAX], again[40];
+	struct stat st;
+	int reader;
+
+	if (root < 0)
+		return -errno;
+	if (!slash || (size_t)(slash - path) + 2 > sizeof(folder))
+		return -ENAMETOOLONG;
+	memcpy(folder, path, slash - path + 1);
+	folder[slash - path + 1] = 0;
+	dir = open_below(root, folder, O_PATH | O_DIRECTORY);
+	if (dir < 0)
+		return dir;
+	if (!is_file(dir, slash + 1, dev, ino))
+		return -ESTALE;
+	if (strlen(folder) + strlen(name) >= sizeof(folder))
+		return -ENAMETOOLONG;
+	strcat(folder, name);
+	/* a device must not even be opened */
+	fd = open_below(root, folder, O_PATH);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return -ENOENT;
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);
+	reader = open(again, O_RDONLY | O_CLOEXEC);
+	return reader < 0 ? -errno : reader;
+}
+
+int ec_beside_open(const char *path, pid_t pid, uint64_t dev, uint64_t ino,
+		   const char *name)
+{
+	char root[40];
+	int fd = -ENOENT;
+
+	if (path[0] != '/' || strchr(name, '/') || !*name || *name == '.')
+		return -EINVAL;
+	snprintf(root, sizeof(root), "/proc/%d/root", pid);
+	if (pid)
+		fd = open_in(root, path, dev, ino, name);
+	return fd >= 0 ? fd : open_in("/", path, dev, ino, name);
+}
