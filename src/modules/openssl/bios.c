@@ -5,23 +5,24 @@
 #include "target/code.h"
 
 /* A field's offset from an accessor's code: a pointer's, inside a structure's size. */
-static bool field_of(const struct ec_file *f, const char *accessor, uint32_t *offset)
+static bool field_of(const struct ec_openssl_names *n, const char *accessor,
+		     uint32_t *offset)
 {
 	struct ec_sym s;
 	uint32_t v;
 
-	if (ec_file_symbol(f, accessor, &s) || ec_code_accessor(f, s, &v) || !v ||
+	if (!ec_openssl_fn(n, accessor, &s) || ec_code_accessor(n->f, s, &v) || !v ||
 	    v % 8 || v >= 4096)
 		return false;
 	*offset = v;
 	return true;
 }
 
-bool ec_openssl_bios_fit(const struct ec_file *f)
+bool ec_openssl_bios_fit(const struct ec_openssl_names *n)
 {
 	uint32_t rbio, wbio;
 
-	return field_of(f, "SSL_get_rbio", &rbio) && field_of(f, "SSL_get_wbio", &wbio) &&
+	return field_of(n, "SSL_get_rbio", &rbio) && field_of(n, "SSL_get_wbio", &wbio) &&
 	       wbio == rbio + 8;
 }
 
@@ -35,15 +36,15 @@ static void plan_bio(const struct ec_openssl_version *v, struct ec_target *t)
 	t->method_type = EC_OPENSSL_METHOD_TYPE;
 }
 
-enum ec_openssl_bios ec_openssl_bios_plan(const struct ec_file *f,
+enum ec_openssl_bios ec_openssl_bios_plan(const struct ec_openssl_names *n,
 					  const struct ec_openssl_version *v, bool known,
 					  struct ec_target *t)
 {
 	const struct ec_openssl_layout *row = known ? ec_openssl_layout_of(v) : NULL;
 	const struct ec_openssl_layout *l = row;
 	uint32_t rbio, wbio;
-	bool r = field_of(f, "SSL_get_rbio", &rbio);
-	bool w = field_of(f, "SSL_get_wbio", &wbio);
+	bool r = field_of(n, "SSL_get_rbio", &rbio);
+	bool w = field_of(n, "SSL_get_wbio", &wbio);
 
 	plan_bio(v, t);
 	t->rbio = t->wbio = EC_KOFF_NONE;

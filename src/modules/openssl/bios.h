@@ -4,8 +4,8 @@
 #define EC_MODULES_OPENSSL_BIOS_H
 
 #include "model/plan.h"
+#include "modules/openssl/names.h"
 #include "modules/openssl/version.h"
-#include "target/file.h"
 
 /* What the code says, and the table. */
 enum ec_openssl_bios {
@@ -21,11 +21,11 @@ enum ec_openssl_bios {
  * Fills t's offsets by code, and by the row of `v` what the code does not say; not
  * `known`: only a BIO is like those of `v`.
  */
-enum ec_openssl_bios ec_openssl_bios_plan(const struct ec_file *f,
+enum ec_openssl_bios ec_openssl_bios_plan(const struct ec_openssl_names *n,
 					  const struct ec_openssl_version *v, bool known,
 					  struct ec_target *t);
 /* Do the code's own accessors say both, as in every layout there was? */
-bool ec_openssl_bios_fit(const struct ec_file *f);
+bool ec_openssl_bios_fit(const struct ec_openssl_names *n);
 const char *ec_openssl_bios_text(enum ec_openssl_bios b);
 
 #endif

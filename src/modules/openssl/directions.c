@@ -48,19 +48,19 @@ const struct ec_openssl_direction ec_openssl_received = {
 		     {"SSL_read_early_data", EC_SHAPE_ARG4}},
 };
 
-static bool callee_of(const struct ec_file *f, const char *name, uint64_t *va)
+static bool callee_of(const struct ec_openssl_names *n, const char *name, uint64_t *va)
 {
 	struct ec_sym s;
 
-	return name && !ec_file_symbol(f, name, &s) && !ec_code_callee(f, s, va);
+	return ec_openssl_fn(n, name, &s) && !ec_code_callee(n->f, s, va);
 }
 
-static bool count_of(const struct ec_file *f, const char *name, uint64_t callee, int *arg)
+static bool count_of(const struct ec_openssl_names *n, const char *name, uint64_t callee,
+		     int *arg)
 {
 	struct ec_sym s;
 
-	return name && !ec_file_symbol(f, name, &s) &&
-	       !ec_code_count_arg(f, s, callee, arg);
+	return ec_openssl_fn(n, name, &s) && !ec_code_count_arg(n->f, s, callee, arg);
 }
 
 /*
@@ -68,24 +68,25 @@ static bool count_of(const struct ec_file *f, const char *name, uint64_t callee,
  * form, which then calls it) and by the plain one, which passes the address of a variable
  * of its own for the count. Functions that inlined it call others, but not like that.
  */
-static bool find_internal(const struct ec_file *f, const struct ec_openssl_direction *d,
-			  uint64_t *va, enum ec_shape *shape)
+static bool find_internal(const struct ec_openssl_names *n,
+			  const struct ec_openssl_direction *d, uint64_t *va,
+			  enum ec_shape *shape)
 {
 	const char *ex = d->ex;
 	struct ec_sym ex2, named;
-	bool have_ex2 = d->ex2 && !ec_file_symbol(f, d->ex2, &ex2);
+	bool have_ex2 = ec_openssl_fn(n, d->ex2, &ex2);
 	int arg, ex_arg;
 	uint64_t target;
 
-	if (!callee_of(f, ex, &target) || (have_ex2 && target == ex2.va)) {
+	if (!callee_of(n, ex, &target) || (have_ex2 && target == ex2.va)) {
 		ex = d->ex2;
-		if (!callee_of(f, ex, &target))
+		if (!callee_of(n, ex, &target))
 			return false;
 	}
 	/* A static function's name, where it is left, must not say otherwise. */
-	if (!ec_file_symbol(f, d->internal, &named) && named.va != target)
+	if (ec_openssl_fn(n, d->internal, &named) && named.va != target)
 		return false;
-	if (!count_of(f, d->plain, target, &arg) || !count_of(f, ex, target, &ex_arg))
+	if (!count_of(n, d->plain, target, &arg) || !count_of(n, ex, target, &ex_arg))
 		return false;
 	/* The _ex2 form has five arguments of its own and passes all of them on. */
 	if (ex == d->ex2 ? arg != 5 : arg != ex_arg)
@@ -100,18 +101,18 @@ static bool find_internal(const struct ec_file *f, const struct ec_openssl_direc
  * BIO_f_ssl, and sometimes its name. 3.3 brought SSL_write_ex2 and, with it, the flags as
  * its fourth argument.
  */
-static void add_copy(const struct ec_file *f, const struct ec_openssl_direction *d,
-		     struct ec_plan *plan)
+static void add_copy(const struct ec_openssl_names *n,
+		     const struct ec_openssl_direction *d, struct ec_plan *plan)
 {
 	struct ec_sym fn, ex2;
-	bool flags = d->ex2 && !ec_file_symbol(f, d->ex2, &ex2);
+	bool flags = ec_openssl_fn(n, d->ex2, &ex2);
 
-	if (!ec_file_symbol(f, d->internal, &fn))
-		ec_openssl_pair(f, plan, fn, d->prog,
+	if (ec_openssl_fn(n, d->internal, &fn))
+		ec_openssl_pair(n->f, plan, fn, d->prog,
 				flags ? EC_SHAPE_ARG5 : EC_SHAPE_ARG4, d->internal, true);
 }
 
-int ec_openssl_direction_plan(const struct ec_file *f,
+int ec_openssl_direction_plan(const struct ec_openssl_names *n,
 			      const struct ec_openssl_direction *d, bool internals,
 			      struct ec_plan *plan, bool *internal)
 {
@@ -119,14 +120,14 @@ int ec_openssl_direction_plan(const struct ec_file *f,
 	enum ec_shape shape;
 	bool any = false;
 
-	*internal = internals && find_internal(f, d, &fn.va, &shape) &&
-		    ec_openssl_pair(f, plan, fn, d->prog, shape, d->internal, true);
+	*internal = internals && find_internal(n, d, &fn.va, &shape) &&
+		    ec_openssl_pair(n->f, plan, fn, d->prog, shape, d->internal, true);
 	if (*internal)
 		return 0;
 	for (const struct function *e = d->exported; e->name; e++) {
-		if (ec_file_symbol(f, e->name, &fn))
+		if (!ec_openssl_fn(n, e->name, &fn))
 			continue;
-		if (ec_openssl_pair(f, plan, fn, d->prog, e->shape, e->name, false)) {
+		if (ec_openssl_pair(n->f, plan, fn, d->prog, e->shape, e->name, false)) {
 			any = true;
 			continue;
 		}
@@ -139,7 +140,7 @@ int ec_openssl_direction_plan(const struct ec_file *f,
 		return -ENOENT;
 	}
 	if (internals)
-		add_copy(f, d, plan);
+		add_copy(n, d, plan);
 	plan->params.flags |= EC_TARGET_NESTS;
 	return 0;
 }

@@ -4,7 +4,7 @@
 #define EC_MODULES_OPENSSL_DIRECTIONS_H
 
 #include "model/plan.h"
-#include "target/file.h"
+#include "modules/openssl/names.h"
 
 struct ec_openssl_direction;
 extern const struct ec_openssl_direction ec_openssl_sent, ec_openssl_received;
@@ -14,7 +14,7 @@ extern const struct ec_openssl_direction ec_openssl_sent, ec_openssl_received;
  * (`internals`: this library may have one), else all that are exported. 0, or -ENOENT
  * with plan->why. *internal says which way it went.
  */
-int ec_openssl_direction_plan(const struct ec_file *f,
+int ec_openssl_direction_plan(const struct ec_openssl_names *n,
 			      const struct ec_openssl_direction *d, bool internals,
 			      struct ec_plan *plan, bool *internal);
 

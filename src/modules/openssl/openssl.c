@@ -35,7 +35,7 @@ struct identity {
 #define WARN(plan, i, ...) snprintf((plan)->warn[i], sizeof((plan)->warn[i]), __VA_ARGS__)
 
 /* Handshake and end of a connection: useful, not needed. */
-static void plan_optional(const struct ec_file *f, struct ec_plan *plan)
+static void plan_optional(const struct ec_openssl_names *n, struct ec_plan *plan)
 {
 	static const struct {
 		const char *name;
@@ -46,8 +46,8 @@ static void plan_optional(const struct ec_file *f, struct ec_plan *plan)
 	struct ec_sym fn;
 
 	for (size_t i = 0; i < EC_ARRAY_SIZE(points); i++)
-		if (!ec_file_symbol(f, points[i].name, &fn))
-			ec_openssl_point(f, plan, ec_code_entry(f, fn, false, 1),
+		if (ec_openssl_fn(n, points[i].name, &fn))
+			ec_openssl_point(n->f, plan, ec_code_entry(n->f, fn, false, 1),
 					 points[i].prog, EC_SHAPE_NONE, points[i].name);
 }
 
@@ -97,12 +97,12 @@ static void take_default(struct identity *id, struct ec_plan *plan)
 		id->as = (struct ec_openssl_version){EC_LIB_OPENSSL, 1, 1, 1, 0};
 }
 
-static const char *plan_bios(const struct ec_file *f, const struct identity *id,
+static const char *plan_bios(const struct ec_openssl_names *n, const struct identity *id,
 			     struct ec_plan *plan)
 {
 	/* A default is no fact: what a connection looks like is not taken from it. */
 	bool known = id->named || id->told >= EC_TOLD_EXPORTS;
-	enum ec_openssl_bios b = ec_openssl_bios_plan(f, &id->as, known, &plan->params);
+	enum ec_openssl_bios b = ec_openssl_bios_plan(n, &id->as, known, &plan->params);
 
 	if (b == EC_BIOS_UNKNOWN)
 		WARN(plan, EC_PLAN_WARN_LAYOUT,
@@ -134,19 +134,19 @@ static int plan_nothing(const struct ec_file *f, struct ec_plan *out)
 	return -ENOENT;
 }
 
-static int plan_directions(const struct ec_file *f, const struct identity *id,
+static int plan_directions(const struct ec_openssl_names *n, const struct identity *id,
 			   struct ec_plan *out)
 {
 	bool wrote, read;
 	/* none before 1.1.1, where there are no _ex forms; the others have other ones */
 	bool internals = id->own.lib == EC_LIB_OPENSSL || id->own.lib == EC_LIB_UNKNOWN;
-	int err = ec_openssl_direction_plan(f, &ec_openssl_sent, internals, out, &wrote);
+	int err = ec_openssl_direction_plan(n, &ec_openssl_sent, internals, out, &wrote);
 
 	if (!err)
-		err = ec_openssl_direction_plan(f, &ec_openssl_received, internals, out,
+		err = ec_openssl_direction_plan(n, &ec_openssl_received, internals, out,
 						&read);
 	if (!err && id->told == EC_TOLD_NOT && id->own.lib == EC_LIB_UNKNOWN &&
-	    !(wrote && read) && !ec_openssl_bios_fit(f)) {
+	    !(wrote && read) && !ec_openssl_bios_fit(n)) {
 		snprintf(out->why, sizeof(out->why),
 			 "its SSL_read and SSL_write are not those of a library we know");
 		err = -ENOENT;
@@ -172,16 +172,18 @@ static void take_beside(const struct ec_file *f, struct ec_plan *plan)
 static int plan_as(const struct ec_file *f, const struct ec_plan_ask *ask,
 		   struct ec_plan *out)
 {
+	struct ec_openssl_names names = {.f = f};
 	struct identity id = {0};
 	struct ec_sym fn;
 	size_t n;
 	int err;
 
 	memset(out, 0, sizeof(*out));
-	if (ec_file_symbol(f, "SSL_write", &fn) || ec_file_symbol(f, "SSL_read", &fn))
+	if (!ec_openssl_fn(&names, "SSL_write", &fn) ||
+	    !ec_openssl_fn(&names, "SSL_read", &fn))
 		return plan_nothing(f, out);
 	id.told = ec_openssl_recognise(f, out, &id.own);
-	err = plan_directions(f, &id, out);
+	err = plan_directions(&names, &id, out);
 	if (err) {
 		out->npoints = 0;
 		return err;
@@ -193,9 +195,9 @@ static int plan_as(const struct ec_file *f, const struct ec_plan_ask *ask,
 	id.as = id.own;
 	take_name(ask, &id, out);
 	take_default(&id, out);
-	plan_optional(f, out);
+	plan_optional(&names, out);
 	n = strlen(out->how);
-	snprintf(out->how + n, sizeof(out->how) - n, "; %s", plan_bios(f, &id, out));
+	snprintf(out->how + n, sizeof(out->how) - n, "; %s", plan_bios(&names, &id, out));
 	return 0;
 }
 
