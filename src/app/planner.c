@@ -87,6 +87,9 @@ static int plan_any(const struct ec_file *f, struct ec_plan *plan, uint32_t *mod
 			named = one;
 			named.npoints = 0;
 			named.obstacle = EC_OBSTACLE_LATER;
+		} else if (one.version[0] && !named.library[0]) {
+			/* for the library beside it */
+			memcpy(named.version, one.version, sizeof(named.version));
 		}
 	}
 	*plan = named;

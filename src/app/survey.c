@@ -101,6 +101,8 @@ static int on_planned(struct ec_survey *s, const struct ec_msg *m)
 	f->err = m->err;
 	f->module = m->arg;
 	drop_stand_ins(&p);
+	if (m->err && !p.library[0])
+		memcpy(f->version, p.version, sizeof(f->version));
 	if (!m->err || p.library[0]) {
 		f->plan = malloc(ec_plan_size(&p));
 		if (!f->plan)
@@ -263,6 +265,29 @@ static int on_process(void *ctx, pid_t pid)
 	return 0;
 }
 
+static bool is_beside(const struct ec_survey_file *a, const struct ec_survey_file *b)
+{
+	const char *slash = strrchr(a->path, '/');
+	size_t n = slash ? slash + 1 - a->path : 0;
+
+	return b->version[0] && a->dev == b->dev && !strncmp(a->path, b->path, n) &&
+	       !strcmp(b->path + n, a->plan->beside);
+}
+
+/* Versions that stand in another file of the same folder. */
+static void take_versions(struct ec_survey *s)
+{
+	for (unsigned int i = 0; i < s->nfiles; i++) {
+		struct ec_survey_file *f = &s->files[i];
+
+		for (unsigned int k = 0;
+		     k < s->nfiles && !f->err && f->plan && f->plan->beside[0]; k++)
+			if (is_beside(f, &s->files[k]))
+				memcpy(f->plan->version, s->files[k].version,
+				       sizeof(f->plan->version));
+	}
+}
+
 int ec_survey_run(struct ec_survey *s, const pid_t *pids, size_t npids, bool search_path)
 {
 	int err;
@@ -287,7 +312,10 @@ int ec_survey_run(struct ec_survey *s, const pid_t *pids, size_t npids, bool sea
 	if (!err && search_path)
 		err = ec_scan_search_path(s->scan, on_file, s);
 	s->denied = ec_scan_denied(s->scan);
-	return err ? err : drain(s, 0);
+	if (!err)
+		err = drain(s, 0);
+	take_versions(s);
+	return err;
 }
 
 void ec_survey_free(struct ec_survey *s)

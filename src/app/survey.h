@@ -25,6 +25,7 @@ struct ec_survey_file {
 	bool broke;	      /* the planner ended at it, or took too long */
 	unsigned int module;  /* EC_PLAN_ANY: none */
 	struct ec_plan *plan; /* NULL: nothing was recognised */
+	char version[32];     /* that it says for a library beside it, "": none */
 };
 
 struct ec_survey_process {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A client that any library of OpenSSL's kin can be compiled with: writes messages of many
- * sizes to a server that sends everything back, and reads all of it. With EX also by the
- * _ex forms, with BIO_SSL also by BIO_f_ssl. Usage: tlsecho PORT
+ * A client that any library of OpenSSL's kin can be compiled with: writes messages of
+ * many sizes to a server that sends everything back, and reads all of it. With EX also by
+ * the _ex forms, with BIO_SSL also by BIO_f_ssl. Usage: tlsecho PORT
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

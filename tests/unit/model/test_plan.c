@@ -62,6 +62,10 @@ static void test_bad(void **state)
 	BAD(memset(p.why, 'x', sizeof(p.why)));
 	BAD(memset(p.todo, 'x', sizeof(p.todo)));
 	BAD(p.obstacle = EC_OBSTACLE__N);
+	BAD(memset(p.note, 'x', sizeof(p.note)));
+	BAD(memset(p.warn[1], 'x', sizeof(p.warn[1])));
+	BAD(memset(p.beside, 'x', sizeof(p.beside)));
+	BAD(strcpy(p.beside, "../libcrypto.so.3"));
 	BAD(memset(p.no_insn, 'x', sizeof(p.no_insn)));
 	/* what stands behind the points that count does not matter */
 	q = good();
