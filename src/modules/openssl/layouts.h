@@ -17,6 +17,7 @@ static const struct ec_openssl_layout layouts[] = {
 	{{EC_LIB_OPENSSL, 3, 5, 0, 0}, 80, 88, 8, 56},
 	{{EC_LIB_OPENSSL, 3, 6, 0, 0}, 80, 88, 8, 56},
 	{{EC_LIB_OPENSSL, 4, 0, 1, 0}, 80, 88, 8, 56},
+	{{EC_LIB_BORINGSSL, 0, 0, 0, 0}, 24, 32, 0, EC_OPENSSL_BIO_UNKNOWN},
 	{{EC_LIB_BORINGSSL, 12, 0, 0, 0}, 24, 32, 0, 24},
 	{{EC_LIB_BORINGSSL, 13, 0, 0, 0}, 24, 32, 0, 24},
 	{{EC_LIB_BORINGSSL, 14, 0, 0, 0}, 24, 32, 0, 24},

@@ -2,7 +2,8 @@
 /*
  * Facts from offsetof() in the headers of 119 releases of OpenSSL and 100 states of
  * BoringSSL (equal on x86-64 and arm64 wherever both were compiled). 3.2.4, 3.3.3 and
- * 3.4.1 moved the fields inside their patch series.
+ * 3.4.1 moved the fields inside their patch series. AWS-LC moved them since it left
+ * BoringSSL: it has no row.
  */
 #include "modules/openssl/offsets.h"
 #include "base/util.h"

@@ -69,7 +69,7 @@ static void take_name(const struct ec_plan_ask *ask, struct identity *id,
 		return;
 	id->as = v;
 	id->named = true;
-	if (id->told >= EC_TOLD_EXPORTS &&
+	if (id->told >= EC_TOLD_EXPORTS && (v.lib != id->own.lib || id->own.major) &&
 	    (v.lib != id->own.lib || !ec_openssl_version_same_line(&v, &id->own)))
 		snprintf(plan->note, sizeof(plan->note),
 			 "taken as %s, as named; it is %s %s", ask->version,

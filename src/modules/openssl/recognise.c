@@ -168,10 +168,12 @@ enum ec_openssl_told ec_openssl_recognise(const struct ec_file *f, struct ec_pla
 		told = EC_TOLD_NAME;
 	else if (lib == EC_LIB_OPENSSL)
 		v->lib = EC_LIB_UNKNOWN;
-	if (lib == EC_LIB_BORINGSSL)
+	if (lib == EC_LIB_BORINGSSL) {
+		told = EC_TOLD_EXPORTS;
 		/* it calls itself so in OpenSSL_version() */
 		snprintf(plan->version, sizeof(plan->version),
 			 "1.1.1 (compatible; BoringSSL)");
+	}
 	snprintf(plan->library, sizeof(plan->library), "%s", ec_openssl_lib_name(v->lib));
 	return told;
 }
