@@ -13,22 +13,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* FNV-1a over the file's own name and the text. */
-static uint64_t remark_hash(const char *path, const char *text)
+/* FNV-1a */
+static uint64_t mix(uint64_t h, const void *p, size_t n)
 {
-	const char *slash = strrchr(path, '/');
-	uint64_t h = 14695981039346656037ull;
-
-	for (const char *s = slash ? slash + 1 : path; *s; s++)
-		h = (h ^ (uint8_t)*s) * 1099511628211ull;
-	for (const char *s = text; *s; s++)
-		h = (h ^ (uint8_t)*s) * 1099511628211ull;
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ ((const uint8_t *)p)[i]) * 1099511628211ull;
 	return h;
 }
 
-static bool said_before(struct ec_remarks *r, const char *path, const char *text)
+static bool said_before(struct ec_remarks *r, const char *path,
+			const struct ec_plan *plan, const char *text)
 {
-	uint64_t h = remark_hash(path, text);
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	uint64_t h = mix(14695981039346656037ull, text, strlen(text));
+
+	h = plan->build_id_len ? mix(h, plan->build_id, plan->build_id_len)
+			       : mix(h, name, strlen(name));
 
 	for (unsigned int i = 0; i < EC_MIN(r->n, (unsigned int)EC_REMARKS_MAX); i++)
 		if (r->said[i] == h)
@@ -42,9 +42,9 @@ void ec_remarks_say(struct ec_remarks *r, const char *path, const struct ec_plan
 {
 	for (int i = 0; i < EC_PLAN_WARN__N; i++)
 		if (plan->warn[i][0] && (version || i != EC_PLAN_WARN_VERSION) &&
-		    !said_before(r, path, plan->warn[i]))
+		    !said_before(r, path, plan, plan->warn[i]))
 			ec_warn("%s: %s", path, plan->warn[i]);
-	if (plan->note[0] && !said_before(r, path, plan->note))
+	if (plan->note[0] && !said_before(r, path, plan, plan->note))
 		ec_info("%s: %s", path, plan->note);
 }
 

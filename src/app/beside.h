@@ -19,7 +19,8 @@ struct ec_remarks {
 };
 
 /*
- * The remarks of a plan that are not empty, each once a file name; `version`: also those
+ * The remarks of a plan that are not empty, each once a build, or a name where a file has
+ * no build id; `version`: also those
  * that the version is not known.
  */
 void ec_remarks_say(struct ec_remarks *r, const char *path, const struct ec_plan *plan,

@@ -56,7 +56,7 @@ bool ec_openssl_version_same_line(const struct ec_openssl_version *a,
 				  const struct ec_openssl_version *b)
 {
 	return a->lib == b->lib && a->major == b->major && a->minor == b->minor &&
-	       (a->major > 1 || a->patch == b->patch);
+	       (a->lib != EC_LIB_OPENSSL || a->major > 1 || a->patch == b->patch);
 }
 
 /* Does `name` begin with `word`, ending there or before a separator? */

@@ -111,6 +111,9 @@ static void test_remarks(void **state)
 	ec_remarks_say(&r, "/b/libssl.so", &p, true);
 	ec_remarks_say(&r, "/c/libssl.so", &p, true);
 	ec_remarks_say(&r, "/c/other.so", &p, true);
+	p.build_id_len = 4;
+	ec_remarks_say(&r, "/c/one.so", &p, true);
+	ec_remarks_say(&r, "/c/two.so", &p, true);
 	/* so many others that it is forgotten: said again, and nothing is overrun */
 	for (int i = 0; i < 3 * EC_REMARKS_MAX; i++) {
 		struct ec_plan q = {0};
@@ -130,6 +133,8 @@ static void test_remarks(void **state)
 	assert_null(strstr(text, "/b/libssl.so: no layout"));
 	assert_null(strstr(text, "/c/libssl.so"));
 	assert_non_null(strstr(text, "warning: /c/other.so: no version\n"));
+	assert_non_null(strstr(text, "warning: /c/one.so: no version\n"));
+	assert_null(strstr(text, "/c/two.so"));
 }
 
 int main(void)
