@@ -305,10 +305,8 @@ def static_of(folder, include):
 
 
 def boringssl(place):
-    source = os.path.join(crate("boring-sys", "4"), "deps/boringssl/src")
-    if not os.path.isdir(source):
-        source = os.path.join(crate("boring-sys", "4"), "deps/boringssl")
-    flags = static_of(built("built-boringssl", source), os.path.join(source, "include"))
+    source = os.path.join(crate("boring-sys", "4"), "deps/boringssl")
+    flags = static_of(built("built-boringssl", source), os.path.join(source, "src/include"))
     echo_by(place, "echo-boring", flags, "echo-boring", "BoringSSL", "1.1.1 (compatible")
 
 
