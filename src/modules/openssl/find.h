@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * OpenSSL's and BoringSSL's functions in a file whose symbols are gone: by the texts and
+ * numbers that its error calls carry, and by who calls whom. Symbols are not read. What
+ * does not agree in all its parts is not told.
+ */
+#ifndef EC_MODULES_OPENSSL_FIND_H
+#define EC_MODULES_OPENSSL_FIND_H
+
+#include "target/file.h"
+
+enum ec_openssl_family {
+	EC_OPENSSL_NONE,
+	EC_OPENSSL_1_0,	   /* 1.0.x: no internal functions, reads and writes by method */
+	EC_OPENSSL_1_1,	   /* 1.1.x, and what is made of it */
+	EC_OPENSSL_3,	   /* 3 and later */
+	EC_OPENSSL_BORING, /* BoringSSL and AWS-LC: the same functions in both */
+};
+
+/* How sure a function's place is. */
+enum ec_openssl_sure {
+	EC_OPENSSL_LIKELY,  /* one piece of evidence, one candidate */
+	EC_OPENSSL_CERTAIN, /* two that agree */
+};
+
+#define EC_OPENSSL_FOUND 16
+
+struct ec_openssl_found {
+	enum ec_openssl_family family;
+	/*
+	 * The named function is there, but those that are exported hold its code too and
+	 * do not call it: they must be probed as well. Also set when there is no function
+	 * of that name at all.
+	 */
+	bool write_inlined; /* ssl_write_internal */
+	bool read_inlined;  /* ssl_read_internal */
+	unsigned int n;
+	struct {
+		char name[24]; /* "SSL_write", "ssl_read_internal" */
+		struct ec_sym sym;
+		enum ec_openssl_sure sure;
+		char how[24]; /* "__func__", "error codes", "called by SSL_read" */
+	} fn[EC_OPENSSL_FOUND];
+	char how[64]; /* for people: what the family was told by */
+};
+
+/*
+ * 0 with out->n > 0: SSL_read or SSL_write or the internal functions of both are among
+ * them; -ENOENT nothing, or nothing that can be relied on (out->how says what was amiss,
+ * "" when there was no trace of these libraries); -ENOMEM. A file of 200 MB takes less
+ * than a second.
+ */
+int ec_openssl_find(const struct ec_file *f, struct ec_openssl_found *out);
+/* The function of that name among those found; NULL if it is not. */
+const struct ec_sym *ec_openssl_found_fn(const struct ec_openssl_found *found,
+					 const char *name);
+
+#endif
