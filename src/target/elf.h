@@ -75,6 +75,8 @@ void ec_elf_set_symtab(struct ec_file *f, struct ec_elf_symtab *t, uint64_t syms
 		       uint64_t count, uint64_t strings, uint64_t strings_size);
 void ec_elf_free_symtab(struct ec_elf_symtab *t);
 void ec_code_close(struct ec_code *c);
+/* Has it the unwinder's sorted table? */
+bool ec_elf_has_unwind(const struct ec_file *f);
 /* Start of the function, or the part of one, that the unwinder's table, else the symbols,
  * have at or before `va`; 0: none, or the file has neither. *end: 0 when not known. */
 uint64_t ec_elf_function(const struct ec_file *f, uint64_t va, uint64_t *end);

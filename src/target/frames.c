@@ -130,3 +130,10 @@ uint64_t ec_elf_function(const struct ec_file *f, uint64_t va, uint64_t *end)
 	*end = end_of(f, &t, low);
 	return entry(&t, low);
 }
+
+bool ec_elf_has_unwind(const struct ec_file *f)
+{
+	struct table t;
+
+	return table_find(f, &t);
+}

@@ -2,6 +2,7 @@
 #include "target/needles.h"
 #include "target/elf.h"
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #define READ_MAX (1ull << 30) /* hostile headers may name the same bytes many times */
@@ -12,7 +13,8 @@ struct search {
 	const struct ec_file *f;
 	const struct ec_needle *v;
 	unsigned int n;
-	uint64_t *hits;
+	int (*hit)(void *ctx, unsigned int i, uint64_t off);
+	void *ctx;
 	uint8_t len[EC_NEEDLES_MAX];
 	uint8_t next[EC_NEEDLES_MAX]; /* with the same last pair, number + 1 */
 	uint8_t head[PAIRS];
@@ -33,7 +35,6 @@ static void prepare(struct search *s)
 		unsigned int last = pair(text + EC_NEEDLES_MIN - 2);
 
 		s->len[i] = strlen(s->v[i].text);
-		s->hits[i] = EC_NEEDLE_NONE;
 		for (unsigned int at = 0; at < EC_NEEDLES_MIN - 1; at++) {
 			uint8_t *d = &s->shift[pair(text + at)];
 
@@ -83,23 +84,26 @@ static bool fits(const struct search *s, unsigned int i, uint64_t off)
 	}
 }
 
-static void look(struct search *s, const uint8_t *p, uint64_t left, unsigned int head)
+static int look(struct search *s, const uint8_t *p, uint64_t left, unsigned int head)
 {
-	for (unsigned int i = head; i; i = s->next[i - 1]) {
+	int err = 0;
+
+	for (unsigned int i = head; i && !err; i = s->next[i - 1]) {
 		unsigned int k = i - 1;
 
-		if (s->hits[k] == EC_NEEDLE_NONE && s->len[k] <= left &&
-		    !memcmp(p, s->v[k].text, s->len[k]) && fits(s, k, p - s->f->p))
-			s->hits[k] = p - s->f->p;
+		if (s->len[k] <= left && !memcmp(p, s->v[k].text, s->len[k]) &&
+		    fits(s, k, p - s->f->p))
+			err = s->hit(s->ctx, k, p - s->f->p);
 	}
+	return err;
 }
 
-static void run(struct search *s, const uint8_t *p, uint64_t n)
+static int run(struct search *s, const uint8_t *p, uint64_t n)
 {
 	const uint8_t *end = p + n;
 
 	if (n < EC_NEEDLES_MIN)
-		return;
+		return 0;
 	/* at: the last byte of the window */
 	for (const uint8_t *at = p + EC_NEEDLES_MIN - 1; at < end;) {
 		unsigned int last = pair(at - 1);
@@ -107,36 +111,56 @@ static void run(struct search *s, const uint8_t *p, uint64_t n)
 
 		if (!d) {
 			const uint8_t *start = at - (EC_NEEDLES_MIN - 1);
+			int err = look(s, start, end - start, s->head[last]);
 
-			look(s, start, end - start, s->head[last]);
+			if (err)
+				return err;
 			d = 1;
 		}
 		if (d >= end - at)
 			break;
 		at += d;
 	}
+	return 0;
+}
+
+int ec_needles_each(const struct ec_file *f, const struct ec_needle *v, unsigned int n,
+		    int (*hit)(void *ctx, unsigned int i, uint64_t off), void *ctx)
+{
+	_ec_free_ struct search *s = calloc(1, sizeof(*s));
+	uint64_t left = READ_MAX;
+	int err = 0;
+
+	if (!s)
+		return -ENOMEM;
+	s->f = f;
+	s->v = v;
+	s->n = EC_MIN(n, (unsigned int)EC_NEEDLES_MAX);
+	s->hit = hit;
+	s->ctx = ctx;
+	prepare(s);
+	for (unsigned int i = 0; i < f->nsegs && left && !err; i++) {
+		uint64_t size = EC_MIN(f->seg[i].size, left);
+
+		err = run(s, f->p + f->seg[i].offset, size);
+		left -= size;
+	}
+	return err;
+}
+
+static int first(void *ctx, unsigned int i, uint64_t off)
+{
+	uint64_t *hits = ctx;
+
+	if (hits[i] == EC_NEEDLE_NONE)
+		hits[i] = off;
+	return 0;
 }
 
 void ec_needles_find(const struct ec_file *f, const struct ec_needle *v, unsigned int n,
 		     uint64_t *hits)
 {
-	struct search *s = calloc(1, sizeof(*s));
-	uint64_t left = READ_MAX;
-
 	for (unsigned int i = 0; i < n; i++)
 		hits[i] = EC_NEEDLE_NONE;
-	if (!s)
-		return;
-	s->f = f;
-	s->v = v;
-	s->n = EC_MIN(n, (unsigned int)EC_NEEDLES_MAX);
-	s->hits = hits;
-	prepare(s);
-	for (unsigned int i = 0; i < f->nsegs && left; i++) {
-		uint64_t size = EC_MIN(f->seg[i].size, left);
-
-		run(s, f->p + f->seg[i].offset, size);
-		left -= size;
-	}
-	free(s);
+	ec_needles_each(f, v, n, first, hits);
 }

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "target/function.h"
+#include "target/elf.h"
+#include "target/insn.h"
+#include <errno.h>
+#include <string.h>
+
+#define NEAR	  (64u << 10) /* around an address, where starts are looked for */
+#define FUNCTION  (64u << 10) /* bytes of a function that is told by its flow */
+#define SWEPT_MAX 64	      /* functions decoded from a start on for one address */
+#define BUDGET	  (4u << 20)  /* instructions in all */
+#define PADDING	  64
+
+struct ec_functions {
+	const struct ec_file *f;
+	uint64_t *starts; /* of functions that are called, ascending */
+	size_t nstarts;
+	unsigned int budget;
+};
+
+/* By the unwinder only: ec_elf_function() also answers by symbols, without a table. */
+static bool by_unwinder(const struct ec_file *f, uint64_t va, struct ec_function *out)
+{
+	uint64_t end, start;
+
+	if (!ec_elf_has_unwind(f))
+		return false;
+	start = ec_elf_function(f, va, &end);
+	if (!start || va >= end)
+		return false;
+	*out = (struct ec_function){{start, end - start}, EC_FUNCTION_UNWIND};
+	return true;
+}
+
+static uint32_t word(const uint8_t *p)
+{
+	uint32_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+/* Does what is before `va` end a function, or fill the space between two? */
+static bool follows_end(const struct ec_file *f, uint64_t va)
+{
+	const uint8_t *p = ec_file_at(f, va - 4, 4);
+	static const uint8_t nop[] = {0x1f, 0x00};
+
+	if (!p)
+		return true; /* the first one */
+	if (f->arch == EC_ARCH_AARCH64) {
+		uint32_t w = word(p);
+
+		return w == 0xd65f03c0 || w == 0xd503201f || !w ||
+		       (w & 0xfc000000) == 0x14000000 || (w & 0xffe0001f) == 0xd4200000;
+	}
+	return p[3] == 0xcc || p[3] == 0x90 || p[3] == 0xc3 || p[3] == 0x0b || !p[3] ||
+	       !memcmp(p + 2, nop, sizeof(nop));
+}
+
+/*
+ * Bytes that look like a call may be parts of other instructions: their target counts
+ * where a function may well begin, or when others lead there too.
+ */
+static bool begins(const struct ec_file *f, uint64_t va, unsigned int calls)
+{
+	if (f->arch == EC_ARCH_AARCH64)
+		return !(va % 4);
+	return follows_end(f, va) || calls > 2;
+}
+
+static int collect(struct ec_functions *fs, const struct ec_range *ranges, size_t n)
+{
+	_ec_free_ struct ec_branch *b = NULL;
+	size_t nb, i = 0;
+	int err = ec_xref_branches(fs->f, ranges, n, &b, &nb);
+
+	if (err || !nb)
+		return err;
+	fs->starts = calloc(nb, sizeof(*fs->starts));
+	if (!fs->starts)
+		return -ENOMEM;
+	while (i < nb) {
+		uint64_t to = b[i].to;
+		unsigned int calls = 0;
+
+		for (; i < nb && b[i].to == to; i++)
+			calls += b[i].call;
+		if (calls && begins(fs->f, to, calls))
+			fs->starts[fs->nstarts++] = to;
+	}
+	return 0;
+}
+
+int ec_functions_open(const struct ec_file *f, const uint64_t *near, size_t n,
+		      struct ec_functions **out)
+{
+	struct ec_functions *fs = calloc(1, sizeof(*fs));
+	_ec_free_ struct ec_range *r = calloc(n + 1, sizeof(*r));
+	struct ec_function fn;
+	size_t nr = 0;
+	int err;
+
+	if (!fs || !r) {
+		free(fs);
+		return -ENOMEM;
+	}
+	fs->f = f;
+	fs->budget = BUDGET;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t low = near[i] > NEAR ? near[i] - NEAR : 0, high = near[i] + NEAR;
+
+		if (by_unwinder(f, near[i], &fn) || high < near[i])
+			continue;
+		if (nr && low <= r[nr - 1].end)
+			r[nr - 1].end = high;
+		else
+			r[nr++] = (struct ec_range){low, high};
+	}
+	err = collect(fs, r, nr);
+	if (err) {
+		ec_functions_free(fs);
+		return err;
+	}
+	*out = fs;
+	return 0;
+}
+
+void ec_functions_free(struct ec_functions *fs)
+{
+	if (!fs)
+		return;
+	free(fs->starts);
+	free(fs);
+}
+
+/* The last known start at or before `va`; *next: the first one behind it. */
+static bool start_before(const struct ec_functions *fs, uint64_t va, uint64_t *start,
+			 uint64_t *next)
+{
+	size_t low = 0, high = fs->nstarts;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (fs->starts[mid] <= va)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	*next = low < fs->nstarts ? fs->starts[low] : UINT64_MAX;
+	if (!low)
+		return false;
+	*start = fs->starts[low - 1];
+	return true;
+}
+
+/* What stands between functions, from `va` on. */
+static uint64_t skip_padding(const struct ec_file *f, uint64_t va, uint64_t limit)
+{
+	uint64_t end = va + PADDING;
+	struct ec_insn in;
+
+	while (va < limit && va < end) {
+		const uint8_t *p = ec_file_at(f, va, 4);
+
+		if (!p)
+			break;
+		if (f->arch == EC_ARCH_AARCH64) {
+			if (word(p) && word(p) != 0xd503201f)
+				break;
+			va += 4;
+		} else if (*p == 0xcc || (!p[0] && va % 16)) {
+			va++;
+		} else if (!ec_insn_get(f, va, limit, &in) && ec_insn_is_nop(f, &in)) {
+			va += in.size;
+		} else {
+			break;
+		}
+	}
+	return va;
+}
+
+/* Behind a call that nobody seems to come back from: does another function begin? */
+static bool ends_with_call(const struct ec_file *f, uint64_t va, uint64_t limit)
+{
+	const uint8_t *p = ec_file_at(f, va, 1);
+	uint64_t next = skip_padding(f, va, limit);
+	struct ec_insn in;
+
+	if (p && *p == 0xcc && f->arch == EC_ARCH_X86_64)
+		return true;
+	return !ec_insn_get(f, next, limit, &in) && ec_insn_is_landing(&in);
+}
+
+/* Where the function that begins at `start` ends, at `limit` at the latest. */
+static uint64_t flow_end(struct ec_functions *fs, uint64_t start, uint64_t limit)
+{
+	uint64_t va = start, far = start;
+	struct ec_insn in;
+
+	while (va < limit && fs->budget) {
+		fs->budget--;
+		if (ec_insn_get(fs->f, va, limit, &in))
+			return va;
+		va += in.size;
+		switch (in.flow) {
+		case EC_FLOW_COND:
+		case EC_FLOW_JUMP:
+			if (in.target >= va && in.target < limit)
+				far = EC_MAX(far, in.target);
+			if (in.flow == EC_FLOW_JUMP && va > far)
+				return va;
+			break;
+		case EC_FLOW_RET:
+		case EC_FLOW_STOP:
+			if (va > far)
+				return va;
+			break;
+		case EC_FLOW_CALL:
+		case EC_FLOW_CALL_OTHER:
+			if (va > far && ends_with_call(fs->f, va, limit))
+				return va;
+			break;
+		case EC_FLOW_NEXT:
+			break;
+		}
+	}
+	return EC_MIN(va, limit);
+}
+
+int ec_functions_at(struct ec_functions *fs, uint64_t va, struct ec_function *out)
+{
+	enum ec_function_by by = EC_FUNCTION_CALLED;
+	uint64_t start, next;
+
+	if (by_unwinder(fs->f, va, out))
+		return 0;
+	if (!start_before(fs, va, &start, &next) || va - start > NEAR)
+		return -ENOENT;
+	for (int i = 0; i < SWEPT_MAX && start <= va; i++) {
+		uint64_t limit = EC_MIN(next, start + FUNCTION);
+		uint64_t end = flow_end(fs, start, limit);
+
+		if (va < end) {
+			*out = (struct ec_function){{start, end - start}, by};
+			return 0;
+		}
+		start = skip_padding(fs->f, end, next);
+		if (start == end && end == limit)
+			return -ENOENT;
+		by = EC_FUNCTION_FLOW;
+	}
+	return -ENOENT;
+}
