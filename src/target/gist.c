@@ -38,7 +38,6 @@ static int make(struct walk *w, const struct ec_insn *in, unsigned int reg,
 	for (int i = 0; i < EC_CODE_ARGS; i++)
 		if (abi->arg[i] == reg)
 			g.arg = i + 1;
-	g.ret = abi->ret == reg;
 	return w->visit(w->ctx, &g);
 }
 
@@ -104,6 +103,13 @@ static bool value_x86(struct walk *w, const struct ec_insn *in, uint64_t *v)
 	return false;
 }
 
+/* The disassembler calls some operands written that are only read. */
+static bool only_reads(unsigned int id)
+{
+	return id == X86_INS_CMP || id == X86_INS_TEST || id == X86_INS_BT ||
+	       id == X86_INS_NOP || id == X86_INS_PUSH;
+}
+
 static int run_x86(struct walk *w, const struct ec_insn *in)
 {
 	const cs_x86 *x = &in->cs->detail->x86;
@@ -118,7 +124,7 @@ static int run_x86(struct walk *w, const struct ec_insn *in)
 		return reg == EC_REG_NONE ? 0 : make(w, in, reg, v);
 	}
 	w->known &= ~ec_insn_writes(w->f, in);
-	for (int i = 0; i < x->op_count && !err; i++) {
+	for (int i = 0; i < x->op_count && !err && !only_reads(in->cs->id); i++) {
 		const cs_x86_op *op = &x->operands[i];
 		unsigned int base = ec_x86_reg(op->mem.base);
 

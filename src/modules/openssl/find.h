@@ -28,12 +28,14 @@ enum ec_openssl_sure {
 struct ec_openssl_found {
 	enum ec_openssl_family family;
 	/*
-	 * The named function is there, but those that are exported hold its code too and
-	 * do not call it: they must be probed as well. Also set when there is no function
-	 * of that name at all.
+	 * The code of the function that does the work (ssl_write_internal; SSL_write in
+	 * BoringSSL) is also in others, which do not call it: those that were found must
+	 * all be probed, and where one is called by another the outermost call counts.
 	 */
-	bool write_inlined; /* ssl_write_internal */
-	bool read_inlined;  /* ssl_read_internal */
+	bool write_inlined;
+	bool read_inlined;
+	/* ssl_write_internal has flags: its fifth argument points to the count. */
+	bool write_flags;
 	unsigned int n;
 	struct {
 		char name[24]; /* "SSL_write", "ssl_read_internal" */

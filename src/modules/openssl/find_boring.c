@@ -13,7 +13,7 @@
 struct boring {
 	struct ec_units *us;
 	struct ec_openssl_found *out;
-	struct ec_unit *write, *impl, *peek, *read;
+	struct ec_unit *write, *write_ex, *impl, *peek, *read, *read_ex;
 };
 
 static int amiss(struct boring *b, const char *text)
@@ -41,45 +41,76 @@ static struct ec_unit *only(const struct boring *b, struct mask m)
 	return ec_find_each(b->us, has_reasons, &m, v, EC_FIND_MANY) == 1 ? v[0] : NULL;
 }
 
-/* Who calls `u`: SSL_peek by its reason, else by what it leaves alone; SSL_read. */
+/*
+ * AWS-LC has SSL_read_ex and its like, which may hold a copy of the plain function: they
+ * give the length by a pointer and never return -1.
+ */
+static bool pick(struct ec_unit *const *v, unsigned int n, struct ec_unit **plain,
+		 struct ec_unit **ex)
+{
+	*plain = n ? v[0] : NULL;
+	*ex = NULL;
+	if (n != 2)
+		return n == 1;
+	*plain = v[0]->minus ? v[0] : v[1];
+	*ex = v[0]->minus ? v[1] : v[0];
+	return v[0]->minus != v[1]->minus && (*ex)->results > (*plain)->results;
+}
+
+static bool pick_by_reasons(const struct boring *b, struct mask m, struct ec_unit **plain,
+			    struct ec_unit **ex)
+{
+	struct ec_unit *v[EC_FIND_MANY];
+
+	return pick(v, ec_find_each(b->us, has_reasons, &m, v, EC_FIND_MANY), plain, ex);
+}
+
+/* Who calls `u`: SSL_read, which changes fields, and SSL_peek, which does not. */
 static int callers(struct boring *b, const struct ec_unit *u)
 {
-	struct ec_unit *v[EC_FIND_MANY], *peek = NULL, *read = NULL;
-	unsigned int peeks = 0, reads = 0;
+	struct ec_unit *v[EC_FIND_MANY], *reads[EC_FIND_MANY], *peeks[EC_FIND_MANY];
+	struct ec_unit *read, *read_ex, *peek, *peek_ex;
+	unsigned int nreads = 0, npeeks = 0;
 	int n = ec_units_callers(b->us, u, v, EC_FIND_MANY);
 
 	if (n < 0)
 		return n;
 	for (int i = 0; i < n; i++) {
-		if (v[i] == b->write || v[i] == b->peek ||
+		if (v[i] == b->write || v[i] == b->write_ex || v[i] == b->peek ||
 		    v[i]->reasons & (EC_REASON_UNINITIALIZED | EC_REASON_DATA_AT_END))
 			continue; /* SSL_shutdown */
-		if (v[i]->stores) {
-			read = v[i];
-			reads++;
-		} else {
-			peek = v[i];
-			peeks++;
-		}
+		if (v[i]->stores)
+			reads[nreads++] = v[i];
+		else
+			peeks[npeeks++] = v[i];
 	}
-	if (reads == 1 && !b->read)
-		b->read = read;
-	if (peeks == 1 && !b->peek)
+	if (!b->peek && pick(peeks, npeeks, &peek, &peek_ex))
 		b->peek = peek;
+	if (!pick(reads, nreads, &read, &read_ex))
+		return nreads ? amiss(b, "not one function that is SSL_read") : 0;
+	b->read = read;
+	b->read_ex = read_ex;
 	return 0;
+}
+
+static void add(struct boring *b, const char *name, const struct ec_unit *u,
+		enum ec_openssl_sure sure, const char *how)
+{
+	if (u)
+		ec_find_add(b->out, name, u, sure, how);
 }
 
 int ec_find_boring(struct ec_units *us, struct ec_openssl_found *out)
 {
 	const uint32_t both = EC_REASON_UNINITIALIZED | EC_REASON_HANDSHAKE;
-	const uint32_t writes = EC_REASON_BAD_LENGTH | EC_REASON_SHUT;
+	const uint32_t writes =
+		EC_REASON_NOT_CALLED_HERE | EC_REASON_BAD_LENGTH | EC_REASON_SHUT;
 	struct boring b = {.us = us, .out = out};
 	struct ec_unit *shake;
-	bool shakes;
+	enum ec_openssl_sure sure;
 	int err;
 
-	b.write = only(&b, (struct mask){both, writes, 0});
-	if (!b.write)
+	if (!pick_by_reasons(&b, (struct mask){both, writes, 0}, &b.write, &b.write_ex))
 		return amiss(&b, "not one function that is SSL_write");
 	b.impl = only(&b, (struct mask){both, 0, writes});
 	if (!b.impl)
@@ -92,20 +123,18 @@ int ec_find_boring(struct ec_units *us, struct ec_openssl_found *out)
 	if (!b.read)
 		return amiss(&b, "not one function that is SSL_read");
 	shake = only(&b, (struct mask){EC_REASON_NO_TYPE, 0, EC_REASON_UNINITIALIZED});
-	shakes = shake && ec_unit_calls(b.write, shake->fn.sym.va) &&
-		 ec_unit_calls(b.impl, shake->fn.sym.va);
-	ec_find_add(out, "SSL_write", b.write,
-		    shakes ? EC_OPENSSL_CERTAIN : EC_OPENSSL_LIKELY, "error reasons");
-	ec_find_add(out, "SSL_read", b.read,
-		    shakes ? EC_OPENSSL_CERTAIN : EC_OPENSSL_LIKELY,
-		    "calls ssl_read_impl");
-	if (b.peek)
-		ec_find_add(out, "SSL_peek", b.peek, EC_OPENSSL_LIKELY,
-			    "calls ssl_read_impl");
-	if (shake)
-		ec_find_add(out, "SSL_do_handshake", shake,
-			    shakes ? EC_OPENSSL_CERTAIN : EC_OPENSSL_LIKELY,
-			    "error reasons");
+	sure = shake && ec_unit_calls(b.write, shake->fn.sym.va) &&
+			       ec_unit_calls(b.impl, shake->fn.sym.va)
+		       ? EC_OPENSSL_CERTAIN
+		       : EC_OPENSSL_LIKELY;
+	add(&b, "SSL_write", b.write, sure, "error reasons");
+	add(&b, "SSL_write_ex", b.write_ex, EC_OPENSSL_LIKELY, "error reasons");
+	add(&b, "SSL_read", b.read, sure, "calls ssl_read_impl");
+	add(&b, "SSL_read_ex", b.read_ex, EC_OPENSSL_LIKELY, "calls ssl_read_impl");
+	add(&b, "SSL_peek", b.peek, EC_OPENSSL_LIKELY, "calls ssl_read_impl");
+	add(&b, "SSL_do_handshake", shake, sure, "error reasons");
+	out->write_inlined = b.write_ex;
+	out->read_inlined = b.read_ex;
 	out->family = EC_OPENSSL_BORING;
 	snprintf(out->how, sizeof(out->how), "error reasons beside ssl_lib.c%s",
 		 us->cc ? "c" : "");

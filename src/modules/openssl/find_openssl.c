@@ -81,110 +81,98 @@ static int amiss(struct search *s, const char *text, const char *name)
 	return -ENOENT;
 }
 
-/* A function that `from` calls and that holds the internal one, or calls it. */
-static struct ec_unit *callee(const struct search *s, const struct ec_unit *from,
-			      struct ec_unit *const *v, unsigned int n,
-			      const struct ec_unit *internal, const struct ec_unit * not )
+static int unclear(struct search *s, const struct direction *d)
 {
-	struct ec_unit *callers[EC_FIND_MANY], *best = NULL;
-	unsigned int found = 0;
-	int m = internal ? ec_units_callers(s->us, internal, callers, EC_FIND_MANY) : 0;
+	return amiss(s, "unclear which functions hold ", d->internal_name);
+}
 
-	for (unsigned int i = 0; i < n; i++)
-		if (v[i] != from && v[i] != not &&v[i] != internal &&
-		    ec_unit_calls(from, v[i]->fn.sym.va)) {
-			best = v[i];
+/* The internal function is real: the _ex forms call it, and the early form calls them. */
+static void add_callers(struct search *s, const struct direction *d,
+			const struct ec_unit *early, const struct ec_unit *plain,
+			const struct ec_unit *internal)
+{
+	struct ec_unit *v[EC_FIND_MANY], *ex = NULL;
+	int n = ec_units_callers(s->us, internal, v, EC_FIND_MANY);
+	unsigned int found = 0;
+
+	for (int i = 0; i < n && early; i++)
+		if (v[i] != plain && v[i] != early &&
+		    ec_unit_calls(early, v[i]->fn.sym.va)) {
+			ex = v[i];
 			found++;
 		}
-	for (int i = 0; i < m; i++)
-		if (callers[i] != from && callers[i] != not &&!holds(v, n, callers[i]) &&
-		    ec_unit_calls(from, callers[i]->fn.sym.va)) {
-			best = callers[i];
-			found++;
-		}
-	return found == 1 ? best : NULL;
+	if (found == 1)
+		ec_find_add(s->out, d->ex_name, ex, EC_OPENSSL_LIKELY,
+			    "called by early data");
 }
 
 /*
- * The _ex forms report no errors of their own: the early data form calls them. v: all
- * that hold the internal function's code, itself too.
+ * `v` hold the internal function's code and have no name of their own: itself, which
+ * returns -1 and which BIO_f_ssl uses, and the _ex forms, which make that 0. Of these
+ * the newer one can have flags. All must get a name, or bytes would be unseen.
  */
-static void find_ex(struct search *s, const struct direction *d, struct ec_unit **v,
-		    unsigned int n, const struct ec_unit *plain,
-		    const struct ec_unit *internal, struct ec_unit **ex,
-		    struct ec_unit **ex2)
+static int name_copies(struct search *s, const struct direction *d, struct ec_unit **v,
+		       unsigned int n)
 {
-	struct ec_unit *early = only(s, d->early, 1u << d->internal);
-
-	*ex = *ex2 = NULL;
-	if (!early)
-		return;
-	ec_find_add(s->out, d->early_name, early, EC_OPENSSL_LIKELY, s->how);
-	*ex = callee(s, early, v, n, internal, plain);
-	if (!*ex)
-		return;
-	ec_find_add(s->out, d->ex_name, *ex, EC_OPENSSL_LIKELY, "called by early data");
-	if (d->ex2_name)
-		*ex2 = callee(s, *ex, v, n, internal, plain);
-	if (*ex2)
-		ec_find_add(s->out, d->ex2_name, *ex2, EC_OPENSSL_LIKELY,
-			    "called by the _ex form");
-}
-
-/* Of those that hold the internal function's code what has no name yet is itself. */
-static int left_over(struct search *s, const struct direction *d, struct ec_unit **v,
-		     unsigned int n, const struct ec_unit **internal)
-{
-	unsigned int left = 0;
+	const struct ec_unit *internal = NULL, *ex = NULL, *ex2 = NULL;
 
 	for (unsigned int i = 0; i < n; i++) {
-		bool known = false;
+		const struct ec_unit **as = v[i]->minus	  ? &internal
+					    : v[i]->flags ? &ex2
+							  : &ex;
 
-		for (unsigned int k = 0; k < s->out->n; k++)
-			known |= s->out->fn[k].sym.va == v[i]->fn.sym.va;
-		if (known)
-			continue;
-		*internal = v[i];
-		left++;
+		if (*as)
+			return unclear(s, d);
+		*as = v[i];
 	}
-	/* It returns -1 where the _ex forms make that 0. */
-	if (left > 1 || (left == 1 && !(*internal)->minus))
-		return amiss(s, "unclear which functions hold ", d->internal_name);
+	if (ex2 && !d->ex2_name)
+		return unclear(s, d);
+	if (internal)
+		ec_find_add(s->out, d->internal_name, internal, EC_OPENSSL_LIKELY,
+			    s->how);
+	if (ex)
+		ec_find_add(s->out, d->ex_name, ex, EC_OPENSSL_LIKELY, s->how);
+	if (ex2)
+		ec_find_add(s->out, d->ex2_name, ex2, EC_OPENSSL_LIKELY, s->how);
 	return 0;
 }
 
 static int find_direction(struct search *s, const struct direction *d, bool *inlined)
 {
-	struct ec_unit *v[EC_FIND_MANY], *plain, *ex, *ex2;
-	unsigned int n = named(s, d->internal, v), called = 0;
-	const struct ec_unit *internal = NULL;
-	int err;
+	const uint32_t may_hold = 1u << d->internal;
+	struct ec_unit *v[EC_FIND_MANY], *plain, *early, *called = NULL;
+	unsigned int n = named(s, d->internal, v), others = 0, calls = 0;
 
-	plain = only(s, d->plain, 1u << d->internal);
-	if (!plain)
+	plain = only(s, d->plain, may_hold);
+	early = only(s, d->early, may_hold | 1u << d->plain);
+	if (!plain || early == plain)
 		return amiss(s, "not one function that is ", d->plain_name);
 	ec_find_add(s->out, d->plain_name, plain, EC_OPENSSL_LIKELY, s->how);
-	*inlined = !n || holds(v, n, plain);
+	if (early)
+		ec_find_add(s->out, d->early_name, early, EC_OPENSSL_LIKELY, s->how);
+	*inlined = holds(v, n, plain) || (early && holds(v, n, early));
+	for (unsigned int i = 0; i < n; i++) {
+		s->out->write_flags |= d == &sent && v[i]->flags;
+		if (v[i] == plain || v[i] == early)
+			continue;
+		if (ec_unit_calls(plain, v[i]->fn.sym.va)) {
+			called = v[i];
+			calls++;
+		}
+		v[others++] = v[i];
+	}
 	if (!n)
 		return 0; /* before 1.1.1 */
-	for (unsigned int i = 0; i < n && !*inlined; i++)
-		if (ec_unit_calls(plain, v[i]->fn.sym.va)) {
-			internal = v[i];
-			called++;
-		}
-	if (!*inlined && called != 1)
+	if (calls > 1 || (!calls && !*inlined))
 		return amiss(s, "not one function that is ", d->internal_name);
-	if (internal) {
-		s->out->fn[s->out->n - 1].sure = EC_OPENSSL_CERTAIN;
-		ec_find_add(s->out, d->internal_name, internal, EC_OPENSSL_CERTAIN,
-			    s->how);
+	if (*inlined || others > 1) {
+		*inlined = true;
+		return name_copies(s, d, v, others);
 	}
-	find_ex(s, d, v, n, plain, internal, &ex, &ex2);
-	err = left_over(s, d, v, n, &internal);
-	if (!err && *inlined && internal)
-		ec_find_add(s->out, d->internal_name, internal, EC_OPENSSL_LIKELY,
-			    s->how);
-	return err;
+	s->out->fn[s->out->n - 1 - !!early].sure = EC_OPENSSL_CERTAIN;
+	ec_find_add(s->out, d->internal_name, called, EC_OPENSSL_CERTAIN, s->how);
+	add_callers(s, d, early, plain, called);
+	return 0;
 }
 
 /* What SSL_new lets go of when it fails. */

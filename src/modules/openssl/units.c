@@ -17,7 +17,8 @@
 
 #define NUMBER_MAX 999 /* no text is at such an address */
 
-#define LIB_OPENSSL 20 /* ERR_LIB_SSL */
+#define LIB_OPENSSL 20	/* ERR_LIB_SSL */
+#define BAD_FLAG    412 /* SSL_R_UNSUPPORTED_WRITE_FLAG */
 #define LIB_BORING  16
 
 enum { PATH_C, PATH_CC, FIRST_NAME };
@@ -85,6 +86,7 @@ static void read_number(struct ec_unit *u, unsigned int arg, uint64_t v)
 		u->lib_openssl |= v == LIB_OPENSSL;
 		u->lib_boring |= v == LIB_BORING;
 	} else if (arg == 2) {
+		u->flags |= v == BAD_FLAG;
 		for (unsigned int i = 0; i < EC_UNIT_NAMES; i++)
 			if (v && codes[i] == v)
 				u->codes |= 1u << i;
@@ -95,10 +97,12 @@ static void read_number(struct ec_unit *u, unsigned int arg, uint64_t v)
 	}
 }
 
-static void add_call(struct ec_unit *u, uint64_t va)
+static void add_call(struct ec_unit *u, uint64_t va, bool jump)
 {
-	if (!ec_unit_calls(u, va) && u->ncalls < EC_UNIT_CALLS)
-		u->calls[u->ncalls++] = va;
+	if (ec_unit_calls(u, va) || u->ncalls == EC_UNIT_CALLS)
+		return;
+	u->jumps[u->ncalls] = jump;
+	u->calls[u->ncalls++] = va;
 }
 
 static int visit(void *ctx, const struct ec_gist *g)
@@ -111,15 +115,16 @@ static int visit(void *ctx, const struct ec_gist *g)
 			read_text(r->u, r->us, g->value);
 		else
 			read_number(r->u, g->arg, g->value);
-		if (g->ret && (g->value == UINT32_MAX || g->value == UINT64_MAX))
+		if (!g->arg && (g->value == UINT32_MAX || g->value == UINT64_MAX))
 			r->u->minus = true;
 		break;
 	case EC_GIST_CALL:
 	case EC_GIST_JUMP:
-		add_call(r->u, g->value);
+		add_call(r->u, g->value, g->kind == EC_GIST_JUMP);
 		break;
 	case EC_GIST_STORE:
 		r->u->stores += g->value != 0;
+		r->u->results += g->value == 0;
 		break;
 	}
 	return 0;
@@ -317,10 +322,13 @@ static bool inside(struct ec_sym s, uint64_t va)
 static bool belong_together(const struct ec_unit *u, const struct ec_unit *other,
 			    uint64_t to)
 {
+	if (!ec_unit_calls(other, to)) /* bytes that looked like a jump */
+		return false;
 	if (to != u->fn.sym.va)
 		return true;
 	for (unsigned int i = 0; i < u->ncalls; i++)
-		if (u->calls[i] != other->fn.sym.va && inside(other->fn.sym, u->calls[i]))
+		if (u->jumps[i] && u->calls[i] != other->fn.sym.va &&
+		    inside(other->fn.sym, u->calls[i]))
 			return true;
 	return false;
 }
@@ -334,10 +342,12 @@ static void merge(struct ec_unit *whole, const struct ec_unit *part)
 	whole->lib_openssl |= part->lib_openssl;
 	whole->lib_boring |= part->lib_boring;
 	whole->minus |= part->minus;
+	whole->flags |= part->flags;
 	whole->stores += part->stores;
+	whole->results += part->results;
 	for (unsigned int i = 0; i < part->ncalls; i++)
 		if (!inside(whole->fn.sym, part->calls[i]))
-			add_call(whole, part->calls[i]);
+			add_call(whole, part->calls[i], part->jumps[i]);
 }
 
 /* What compilers moved away from a function is only jumped to, and jumps back. */

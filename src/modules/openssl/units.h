@@ -43,17 +43,20 @@ enum ec_unit_reason {
 
 struct ec_unit {
 	struct ec_function fn;
-	bool path;	     /* refers to the source file */
-	uint32_t texts;	     /* bits of enum ec_unit_name, by text … */
-	uint32_t codes;	     /* … and by number */
-	uint32_t reasons;    /* enum ec_unit_reason */
-	bool lib_openssl;    /* passes the number of OpenSSL's ssl library, … */
-	bool lib_boring;     /* … of BoringSSL's */
-	bool minus;	     /* returns -1 */
-	unsigned int stores; /* to fields of structures */
+	bool path;	      /* refers to the source file */
+	uint32_t texts;	      /* bits of enum ec_unit_name, by text … */
+	uint32_t codes;	      /* … and by number */
+	uint32_t reasons;     /* enum ec_unit_reason */
+	bool lib_openssl;     /* passes the number of OpenSSL's ssl library, … */
+	bool lib_boring;      /* … of BoringSSL's */
+	bool minus;	      /* makes -1 that is no argument: what it returns */
+	bool flags;	      /* refuses flags: SSL_R_UNSUPPORTED_WRITE_FLAG, since 3.3 */
+	unsigned int stores;  /* to fields of structures */
+	unsigned int results; /* to what a pointer leads to, without a distance */
 	uint64_t calls[EC_UNIT_CALLS]; /* direct calls and jumps out, once each */
 	unsigned int ncalls;
-	struct ec_unit *whole; /* what this is a cold part of, NULL if it is none */
+	bool jumps[EC_UNIT_CALLS]; /* is it a jump? */
+	struct ec_unit *whole;	   /* what this is a cold part of, NULL if it is none */
 };
 
 struct ec_units {
