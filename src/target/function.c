@@ -181,6 +181,25 @@ static uint64_t skip_padding(const struct ec_file *f, uint64_t va, uint64_t limi
 	return va;
 }
 
+/* What functions begin with, and what never stands at the head of a loop. */
+static bool is_prologue(const struct ec_file *f, const struct ec_insn *in)
+{
+	uint32_t w;
+
+	if (ec_insn_is_landing(in))
+		return true;
+	if (f->arch == EC_ARCH_X86_64) {
+		static const uint8_t sub_rsp[] = {0x48, 0x83, 0xec};
+
+		return in->cs->id == X86_INS_PUSH ||
+		       !memcmp(in->cs->bytes, sub_rsp, sizeof(sub_rsp));
+	}
+	w = word(in->cs->bytes);
+	return w == 0xd503233f ||		 /* paciasp */
+	       (w & 0xffc003ff) == 0xa98003fd || /* stp x29, …, [sp, -n]! */
+	       (w & 0xff8003ff) == 0xd10003ff;	 /* sub sp, sp, n */
+}
+
 /* Behind a call that nobody seems to come back from: does another function begin? */
 static bool ends_with_call(const struct ec_file *f, uint64_t va, uint64_t limit)
 {
@@ -190,7 +209,8 @@ static bool ends_with_call(const struct ec_file *f, uint64_t va, uint64_t limit)
 
 	if (p && *p == 0xcc && f->arch == EC_ARCH_X86_64)
 		return true;
-	return !ec_insn_get(f, next, limit, &in) && ec_insn_is_landing(&in);
+	return !ec_insn_get(f, next, limit, &in) && is_prologue(f, &in) &&
+	       (ec_insn_is_landing(&in) || !(next % 16));
 }
 
 /* Where the function that begins at `start` ends, at `limit` at the latest. */

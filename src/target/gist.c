@@ -38,6 +38,7 @@ static int make(struct walk *w, const struct ec_insn *in, unsigned int reg,
 	for (int i = 0; i < EC_CODE_ARGS; i++)
 		if (abi->arg[i] == reg)
 			g.arg = i + 1;
+	g.ret = abi->ret == reg;
 	return w->visit(w->ctx, &g);
 }
 

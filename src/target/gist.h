@@ -21,6 +21,7 @@ enum ec_gist_kind {
 struct ec_gist {
 	enum ec_gist_kind kind;
 	uint8_t arg; /* EC_GIST_CONST: made in the register of this argument, 1-6; or 0 */
+	bool ret;    /* EC_GIST_CONST: made in the register of the return value */
 	uint64_t va; /* instruction */
 	uint64_t value;
 };

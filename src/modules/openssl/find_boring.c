@@ -41,6 +41,22 @@ static struct ec_unit *only(const struct boring *b, struct mask m)
 	return ec_find_each(b->us, has_reasons, &m, v, EC_FIND_MANY) == 1 ? v[0] : NULL;
 }
 
+/* SSL_connect and SSL_accept may hold it as well; both directions call it. */
+static struct ec_unit *find_shake(const struct boring *b)
+{
+	struct mask m = {EC_REASON_NO_TYPE, 0, EC_REASON_UNINITIALIZED};
+	struct ec_unit *v[EC_FIND_MANY], *found = NULL;
+	unsigned int n = ec_find_each(b->us, has_reasons, &m, v, EC_FIND_MANY), both = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (ec_unit_calls(b->write, v[i]->fn.sym.va) &&
+		    ec_unit_calls(b->impl, v[i]->fn.sym.va)) {
+			found = v[i];
+			both++;
+		}
+	return both == 1 ? found : NULL;
+}
+
 /*
  * AWS-LC has SSL_read_ex and its like, which may hold a copy of the plain function: they
  * give the length by a pointer and never return -1.
@@ -122,11 +138,8 @@ int ec_find_boring(struct ec_units *us, struct ec_openssl_found *out)
 		return err;
 	if (!b.read)
 		return amiss(&b, "not one function that is SSL_read");
-	shake = only(&b, (struct mask){EC_REASON_NO_TYPE, 0, EC_REASON_UNINITIALIZED});
-	sure = shake && ec_unit_calls(b.write, shake->fn.sym.va) &&
-			       ec_unit_calls(b.impl, shake->fn.sym.va)
-		       ? EC_OPENSSL_CERTAIN
-		       : EC_OPENSSL_LIKELY;
+	shake = find_shake(&b);
+	sure = shake ? EC_OPENSSL_CERTAIN : EC_OPENSSL_LIKELY;
 	add(&b, "SSL_write", b.write, sure, "error reasons");
 	add(&b, "SSL_write_ex", b.write_ex, EC_OPENSSL_LIKELY, "error reasons");
 	add(&b, "SSL_read", b.read, sure, "calls ssl_read_impl");

@@ -163,31 +163,38 @@ static int find_direction(struct search *s, const struct direction *d, bool *inl
 	}
 	if (!n)
 		return 0; /* before 1.1.1 */
-	if (calls > 1 || (!calls && !*inlined))
+	/* a call through the table of a shared library's links is not seen */
+	if (calls > 1 || (!calls && !*inlined && (others != 1 || !v[0]->minus)))
 		return amiss(s, "not one function that is ", d->internal_name);
 	if (*inlined || others > 1) {
 		*inlined = true;
 		return name_copies(s, d, v, others);
 	}
-	s->out->fn[s->out->n - 1 - !!early].sure = EC_OPENSSL_CERTAIN;
-	ec_find_add(s->out, d->internal_name, called, EC_OPENSSL_CERTAIN, s->how);
-	add_callers(s, d, early, plain, called);
+	if (called)
+		s->out->fn[s->out->n - 1 - !!early].sure = EC_OPENSSL_CERTAIN;
+	ec_find_add(s->out, d->internal_name, v[0],
+		    called ? EC_OPENSSL_CERTAIN : EC_OPENSSL_LIKELY, s->how);
+	add_callers(s, d, early, plain, v[0]);
 	return 0;
 }
 
-/* What SSL_new lets go of when it fails. */
+/* What SSL_new lets go of when it fails, and SSL_CTX_new does not. */
 static void find_free(struct search *s)
 {
-	struct ec_unit *from = only(s, EC_UNIT_CONNECTION_NEW, 1u << EC_UNIT_NEW);
-	struct ec_unit *found = NULL;
+	const struct ec_unit *from = only(s, EC_UNIT_CONNECTION_NEW, 1u << EC_UNIT_NEW);
+	const struct ec_unit *ctx_new = only(s, EC_UNIT_CTX_NEW, 0), *found = NULL;
 	unsigned int n = 0;
 
 	if (!from)
 		from = only(s, EC_UNIT_NEW, 0);
-	for (unsigned int i = 0; from && i < from->ncalls; i++) {
-		struct ec_unit *u = ec_units_at(s->us, from->calls[i]);
+	if (!from || !ctx_new)
+		return;
+	for (unsigned int i = 0; i < from->ncalls; i++) {
+		const struct ec_unit *u = ec_units_at(s->us, from->calls[i]);
 
-		if (!u || !u->path || names_of(s, u) || u == found)
+		/* it reports no errors */
+		if (!u || !u->path || u->lib_openssl || names_of(s, u) ||
+		    ec_unit_calls(ctx_new, u->fn.sym.va))
 			continue;
 		found = u;
 		n++;
@@ -197,18 +204,30 @@ static void find_free(struct search *s)
 			    "called by SSL_new");
 }
 
+/* Those that inlined it are larger by what they do themselves. */
+static struct ec_unit *smallest(const struct search *s, enum ec_unit_name name)
+{
+	struct ec_unit *v[EC_FIND_MANY], *best = NULL;
+	unsigned int n = named(s, name, v);
+
+	for (unsigned int i = 0; i < n; i++)
+		if (!best || v[i]->fn.sym.size < best->fn.sym.size)
+			best = v[i];
+	return best;
+}
+
 static void find_rest(struct search *s)
 {
 	static const struct {
 		enum ec_unit_name name;
 		const char *text;
-	} rest[] = {{EC_UNIT_SHAKE, "SSL_do_handshake"},
-		    {EC_UNIT_CLEAR, "SSL_clear"},
-		    {EC_UNIT_PEEK, "SSL_peek"}};
+	} rest[] = {{EC_UNIT_SHAKE, "SSL_do_handshake"}, {EC_UNIT_CLEAR, "SSL_clear"}};
+	struct ec_unit *u = only(s, EC_UNIT_PEEK, 1u << EC_UNIT_PEEK_INTERNAL);
 
+	if (u)
+		ec_find_add(s->out, "SSL_peek", u, EC_OPENSSL_LIKELY, s->how);
 	for (size_t i = 0; i < EC_ARRAY_SIZE(rest); i++) {
-		struct ec_unit *u = only(s, rest[i].name, 1u << EC_UNIT_PEEK_INTERNAL);
-
+		u = smallest(s, rest[i].name);
 		if (u)
 			ec_find_add(s->out, rest[i].text, u, EC_OPENSSL_LIKELY, s->how);
 	}

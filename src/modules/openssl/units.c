@@ -39,6 +39,7 @@ static const char *const texts[FIRST_NAME + EC_UNIT_NAMES] = {
 	[FIRST_NAME + EC_UNIT_CLEAR] = "SSL_clear",
 	[FIRST_NAME + EC_UNIT_NEW] = "SSL_new",
 	[FIRST_NAME + EC_UNIT_CONNECTION_NEW] = "ossl_ssl_connection_new_int",
+	[FIRST_NAME + EC_UNIT_CTX_NEW] = "SSL_CTX_new_ex",
 	[FIRST_NAME + EC_UNIT_DANE] = "SSL_dane_enable",
 };
 
@@ -48,7 +49,8 @@ static const uint16_t codes[EC_UNIT_NAMES] = {
 	[EC_UNIT_READ_INTERNAL] = 523, [EC_UNIT_READ_EARLY] = 529,
 	[EC_UNIT_PEEK] = 270,	       [EC_UNIT_PEEK_INTERNAL] = 522,
 	[EC_UNIT_SHAKE] = 180,	       [EC_UNIT_CLEAR] = 164,
-	[EC_UNIT_NEW] = 186,	       [EC_UNIT_DANE] = 395,
+	[EC_UNIT_NEW] = 186,	       [EC_UNIT_CTX_NEW] = 169,
+	[EC_UNIT_DANE] = 395,
 };
 
 static const struct {
@@ -115,7 +117,8 @@ static int visit(void *ctx, const struct ec_gist *g)
 			read_text(r->u, r->us, g->value);
 		else
 			read_number(r->u, g->arg, g->value);
-		if (!g->arg && (g->value == UINT32_MAX || g->value == UINT64_MAX))
+		if ((g->ret || !g->arg) &&
+		    (g->value == UINT32_MAX || g->value == UINT64_MAX))
 			r->u->minus = true;
 		break;
 	case EC_GIST_CALL:

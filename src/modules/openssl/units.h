@@ -24,6 +24,7 @@ enum ec_unit_name {
 	EC_UNIT_CLEAR,
 	EC_UNIT_NEW,
 	EC_UNIT_CONNECTION_NEW,
+	EC_UNIT_CTX_NEW,
 	EC_UNIT_DANE, /* since 1.1 */
 	EC_UNIT_NAMES,
 };
