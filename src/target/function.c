@@ -8,7 +8,7 @@
 #define NEAR	  (64u << 10) /* around an address, where starts are looked for */
 #define FUNCTION  (64u << 10) /* bytes of a function that is told by its flow */
 #define SWEPT_MAX 64	      /* functions decoded from a start on for one address */
-#define BUDGET	  (4u << 20)  /* instructions in all */
+#define BUDGET	  (1u << 20)  /* instructions in all */
 #define PADDING	  64
 
 struct ec_functions {

@@ -99,7 +99,7 @@ static bool value_x86(struct walk *w, const struct ec_insn *in, uint64_t *v)
 		return b->type == X86_OP_REG && a->reg == b->reg;
 	case X86_INS_OR:
 		*v = UINT64_MAX;
-		return b->type == X86_OP_IMM && b->imm == -1;
+		return b->type == X86_OP_IMM && (uint32_t)b->imm == UINT32_MAX;
 	}
 	return false;
 }

@@ -15,7 +15,9 @@
 #define REFS_MAX  8192 /* to the name of the source file; real ones have 100 to 400 */
 #define UNITS_MAX 2048
 
-#define NUMBER_MAX 999 /* no text is at such an address */
+#define CODE_MAX   (4u << 20) /* bytes decoded; real files have 100 to 500 KiB */
+#define INTO_MAX   4096	      /* branches into one function that are looked at */
+#define NUMBER_MAX 999	      /* no text is at such an address */
 
 #define LIB_OPENSSL 20	/* ERR_LIB_SSL */
 #define BAD_FLAG    412 /* SSL_R_UNSUPPORTED_WRITE_FLAG */
@@ -181,7 +183,8 @@ static int unit_of(struct ec_units *us, uint64_t va, struct ec_unit **out)
 	if (!r.u)
 		return -ENOMEM;
 	r.u->fn = fn;
-	err = ec_gist_each(us->f, fn.sym, visit, &r);
+	us->read += EC_MIN(fn.sym.size, (uint64_t)EC_GIST_BYTES);
+	err = us->read > CODE_MAX ? -E2BIG : ec_gist_each(us->f, fn.sym, visit, &r);
 	if (!err)
 		err = insert(us, r.u);
 	if (err) {
@@ -310,7 +313,8 @@ static const struct ec_branch *branches_into(const struct ec_units *us, struct e
 		else
 			high = mid;
 	}
-	for (end = low; end < us->nbranches && us->branches[end].to - s.va < s.size;)
+	for (end = low; end < us->nbranches && end - low < INTO_MAX &&
+			us->branches[end].to - s.va < s.size;)
 		end++;
 	*n = end - low;
 	return us->branches + low;

@@ -69,7 +69,8 @@ struct ec_units {
 	size_t nbranches;
 	struct ec_text *texts; /* names of functions and of the source file */
 	unsigned int ntexts;
-	bool cc; /* the source is C++: BoringSSL since 2017 */
+	uint64_t read; /* bytes of code */
+	bool cc;       /* the source is C++: BoringSSL since 2017 */
 };
 
 /* 0; -ENOENT no trace of the source file; -E2BIG; -ENOMEM. */

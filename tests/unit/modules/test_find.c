@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is found without symbols is what the symbols say. With arguments, for
+ * tests/e2e/test_stripped.py:
+ *   test_find FILE     all that is found in FILE agrees with its symbols, and both
+ *                      directions are found
+ *   test_find -n FILE  nothing is found in FILE
+ *   test_find -l FILE  the same as the first, for a FILE without symbols: only that
+ *                      both directions are found
+ */
+#include "modules/openssl/find.h"
+#include "base/util.h"
+#include "unit/unstripped.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <time.h>
+#include <cmocka.h>
+
+/* Other names that the same function goes by. */
+static const char *const also[][2] = {
+	{"SSL_free", "SSL_free.part.0"},     /* behind the test for NULL */
+	{"SSL_clear", "SSL_clear_not_quic"}, /* where node's OpenSSL 1.1.1 does it */
+};
+
+/* 1 agrees, 0 no symbol, -1 another place */
+static int agrees(const struct ec_file *f, const char *name, struct ec_sym found)
+{
+	struct ec_sym s;
+
+	for (size_t i = 0; i < EC_ARRAY_SIZE(also); i++)
+		if (!strcmp(also[i][0], name) && !ec_file_symbol(f, also[i][1], &s) &&
+		    s.va == found.va)
+			return 1;
+	if (ec_file_symbol(f, name, &s))
+		return 0;
+	return s.va == found.va ? 1 : -1;
+}
+
+static bool both_directions(const struct ec_openssl_found *o)
+{
+	return (ec_openssl_found_fn(o, "SSL_write") ||
+		ec_openssl_found_fn(o, "ssl_write_internal")) &&
+	       (ec_openssl_found_fn(o, "SSL_read") ||
+		ec_openssl_found_fn(o, "ssl_read_internal"));
+}
+
+/* Number of functions that agree with a symbol; -1 where one does not. */
+static int compare(const struct ec_file *f, const struct ec_openssl_found *o)
+{
+	int n = 0;
+
+	for (unsigned int i = 0; i < o->n; i++) {
+		int a = agrees(f, o->fn[i].name, o->fn[i].sym);
+
+		if (a < 0) {
+			printf("%s at %#lx is not what the symbols say\n", o->fn[i].name,
+			       (unsigned long)o->fn[i].sym.va);
+			return -1;
+		}
+		n += a;
+	}
+	return n;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+}
+
+static int look(const char *path, bool none, bool no_symbols)
+{
+	struct ec_openssl_found o;
+	struct unstripped u;
+	int agree, err;
+	double ms;
+
+	if (!unstripped_open(&u, path, true))
+		return 2;
+	ms = now();
+	err = ec_openssl_find(u.bare, &o);
+	ms = now() - ms;
+	agree = err ? 0 : compare(u.f, &o);
+	printf("%.1f MiB, %.0f ms: family %d, %u found, %d as the symbols say; %s\n",
+	       ec_file_size(u.f) / 1048576.0, ms, o.family, o.n, agree, o.how);
+	unstripped_close(&u);
+	if (none)
+		return err == -ENOENT && !o.n ? 0 : 1;
+	if (err || !both_directions(&o) || agree < 0)
+		return 1;
+	return no_symbols || agree >= 4 ? 0 : 1;
+}
+
+static void test_libssl(void **state)
+{
+	struct ec_openssl_found o;
+	struct unstripped u;
+
+	assert_true(unstripped_open(&u, real_libssl(), true));
+	assert_int_equal(ec_openssl_find(u.bare, &o), 0);
+	assert_int_equal(o.family, EC_OPENSSL_3);
+	assert_true(both_directions(&o));
+	assert_true(compare(u.f, &o) >= 6);
+	assert_non_null(ec_openssl_found_fn(&o, "SSL_do_handshake"));
+	assert_null(ec_openssl_found_fn(&o, "SSL_get_fd"));
+	assert_non_null(strstr(o.how, "__func__"));
+	for (unsigned int i = 0; i < o.n; i++)
+		assert_true(o.fn[i].sym.size && o.fn[i].how[0]);
+	unstripped_close(&u);
+}
+
+/* The same library in a static program, which has no unwinder's table. */
+static void test_static(void **state)
+{
+	char path[] = "/tmp/ec-find-XXXXXX", command[256];
+	struct ec_openssl_found o;
+	struct unstripped u;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	close(fd);
+	snprintf(
+		command, sizeof(command),
+		"cc -O2 -w -static -D_GNU_SOURCE -o %s tests/e2e/helpers/sslpair.c -lssl "
+		"-lcrypto -lpthread 2>/dev/null",
+		path);
+	if (system(command)) {
+		unlink(path);
+		skip(); /* no static library here */
+	}
+	assert_true(unstripped_open(&u, path, false));
+	unlink(path);
+	assert_int_equal(ec_openssl_find(u.bare, &o), 0);
+	assert_true(both_directions(&o));
+	assert_true(compare(u.f, &o) >= 6);
+	unstripped_close(&u);
+}
+
+static void none(const char *path, bool silent)
+{
+	struct ec_openssl_found o;
+	struct unstripped u;
+
+	assert_non_null(path);
+	assert_true(unstripped_open(&u, path, true));
+	assert_int_equal(ec_openssl_find(u.bare, &o), -ENOENT);
+	assert_int_equal(o.n, 0);
+	assert_int_equal(o.family, EC_OPENSSL_NONE);
+	assert_true(!silent || !o.how[0]);
+	unstripped_close(&u);
+}
+
+static void test_others(void **state)
+{
+	static const char *const gnutls[] = {"/usr/lib/*/libgnutls.so.30",
+					     "/usr/lib64/libgnutls.so.30",
+					     "/usr/lib/libgnutls.so.30", NULL};
+	static const char *const nss[] = {"/usr/lib/*/libssl3.so",
+					  "/usr/lib64/libssl3.so", "/usr/lib/libssl3.so",
+					  NULL};
+
+	none(real_libcrypto(), true);
+	none(real_path(gnutls), true);
+	none(real_path(nss), true);
+	none("/bin/sh", true);
+	/* it has all the names itself */
+	none("/proc/self/exe", false);
+}
+
+/* Writes over every string that is `text`; the number of them. */
+static int forget_text(struct real *r, const char *text)
+{
+	size_t n = strlen(text) + 1;
+	uint8_t *p = r->p, *end = r->p + r->n;
+	int count = 0;
+
+	while ((p = memmem(p, end - p, text, n))) {
+		if (p[-1] == 0 || p[-1] == '/') {
+			memset(p, '?', n - 1);
+			count++;
+		}
+		p++;
+	}
+	return count;
+}
+
+/* Evidence that is missing is not made up for by guessing. */
+static void test_misfits(void **state)
+{
+	static const char *const texts[] = {"SSL_write", "SSL_read", "ssl_write_internal",
+					    "ssl_lib.c"};
+
+	for (size_t i = 0; i < EC_ARRAY_SIZE(texts); i++) {
+		struct ec_openssl_found o;
+		struct unstripped u;
+
+		assert_true(unstripped_open(&u, real_libssl(), true));
+		assert_true(forget_text(&u.bare_bytes, texts[i]) > 0);
+		if (ec_openssl_find(u.bare, &o)) {
+			assert_int_equal(o.n, 0);
+			assert_true(i == 3 ? !o.how[0] : !!strstr(o.how, "not one"));
+		} else {
+			/* without the internal function the one that calls it remains */
+			assert_int_equal(i, 2);
+			assert_null(ec_openssl_found_fn(&o, texts[i]));
+			assert_true(compare(u.f, &o) >= 4);
+		}
+		unstripped_close(&u);
+	}
+}
+
+/* Cut, and with bytes changed: no crash, and what is found lies in the file. */
+static void test_damaged(void **state)
+{
+	struct real lib = real_read(real_libssl());
+	struct guard g = guard_new(lib.n);
+	uint64_t seed = 4;
+
+	for (int i = 0; i < 60; i++) {
+		size_t n = i < 20 ? lib.n * (i + 1) / 21 : lib.n;
+		uint8_t *p = guard_put(&g, lib.p, n);
+		struct ec_openssl_found o;
+		struct ec_file *f = NULL;
+
+		for (int k = 0; i >= 20 && k < 4 << i / 6; k++)
+			p[64 + real_random(&seed) % (n - 64)] = real_random(&seed);
+		if (ec_file_from_memory(p, n, true, &f))
+			continue;
+		ec_openssl_find(f, &o);
+		for (unsigned int k = 0; k < o.n; k++)
+			assert_true(ec_file_is_code(f, o.fn[k].sym.va));
+		ec_file_free(f);
+	}
+	guard_free(&g);
+	free(lib.p);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_libssl),	cmocka_unit_test(test_static),
+		cmocka_unit_test(test_others),	cmocka_unit_test(test_misfits),
+		cmocka_unit_test(test_damaged),
+	};
+
+	if (argc == 3)
+		return look(argv[2], argv[1][1] == 'n', true);
+	if (argc == 2)
+		return look(argv[1], false, false);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
