@@ -4,6 +4,7 @@
  * other input is machine code, put into a sound small file whose symbols name it.
  */
 #include "modules/module.h"
+#include "modules/openssl/find.h"
 #include "target/code.h"
 #include "target/known.h"
 #include "seed.h"
@@ -50,6 +51,7 @@ static void look(const struct ec_file *f)
 	static const char *const names[] = {"SSL_write", "SSL_read", "main", "_start",
 					    ""};
 	struct ec_sym s, whole;
+	struct ec_openssl_found found;
 	struct ec_known k;
 	uint8_t id[20];
 	uint64_t va, many[8];
@@ -72,6 +74,9 @@ static void look(const struct ec_file *f)
 	if (strlen(ec_file_soname(f)) == SIZE_MAX || ec_file_build_id(f, id) > 20)
 		abort();
 	ec_file_find_string(f, "OpenSSL ");
+	if (!ec_openssl_find(f, &found) != (found.n > 0) ||
+	    !found.n != (found.family == EC_OPENSSL_NONE))
+		abort();
 	if (!ec_known_look(f, &k) && (!k.library[0] || !k.evidence[0] || !k.why[0]))
 		abort();
 }
@@ -114,6 +119,34 @@ static void seed_go(const char *dir)
 	seed_write(dir, "go-old.elf", elf, sizeof(elf));
 }
 
+/*
+ * Functions that report errors as BoringSSL's do: lea text(%rip),%rcx; mov $reason,%edx
+ * and so on; ret. They call each other.
+ */
+static void seed_errors(const char *dir)
+{
+	static const uint8_t reasons[3][4] = {{66, 215, 226}, {215, 226}, {134}};
+	uint8_t code[0x900] = "0", *p;
+
+	for (int i = 0; i < 4; i++) {
+		int32_t text = 0x800 - (0x100 + i * 0x80 + 7), call = -0x80 - 12;
+
+		p = code + 1 + 0x100 + i * 0x80;
+		memcpy(p, "\x48\x8d\x0d", 3);
+		memcpy(p + 3, &text, sizeof(text));
+		p[7] = 0xe8; /* the one before */
+		memcpy(p + 8, &call, sizeof(call));
+		p += 12;
+		for (int k = 0; i < 3 && k < 4 && reasons[i][k]; k++, p += 5) {
+			p[0] = 0xba;
+			p[1] = reasons[i][k];
+		}
+		memcpy(p, "\x89\x47\x08\xc3", 4); /* mov %eax,8(%rdi); ret */
+	}
+	memcpy(code + 1 + 0x800, "ssl/ssl_lib.cc", 15);
+	seed_write(dir, "errors.code", code, sizeof(code));
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const char *dir = getenv("EC_FUZZ_SEED");
@@ -129,5 +162,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		seed_write(dir, arm ? "arm64.elf" : "x86.elf", elf, sizeof(elf));
 	}
 	seed_go(dir);
+	seed_errors(dir);
 	exit(0);
 }

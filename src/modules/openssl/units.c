@@ -317,7 +317,7 @@ static const struct ec_branch *branches_into(const struct ec_units *us, struct e
 			us->branches[end].to - s.va < s.size;)
 		end++;
 	*n = end - low;
-	return us->branches + low;
+	return *n ? us->branches + low : NULL;
 }
 
 static bool inside(struct ec_sym s, uint64_t va)
