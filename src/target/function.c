@@ -10,6 +10,7 @@
 #define SWEPT_MAX 64	      /* functions decoded from a start on for one address */
 #define BUDGET	  (1u << 20)  /* instructions in all */
 #define PADDING	  64
+#define ALIGNED	  16 /* where compilers put functions that are not small */
 
 struct ec_functions {
 	const struct ec_file *f;
@@ -40,33 +41,73 @@ static uint32_t word(const uint8_t *p)
 	return w;
 }
 
+/* Is a long `nop` the last thing before `p`? */
+static bool ends_with_nop(const uint8_t *p)
+{
+	static const uint8_t nops[][8] = {{0x0f, 0x1f, 0x00},
+					  {0x0f, 0x1f, 0x40, 0x00},
+					  {0x0f, 0x1f, 0x44, 0x00, 0x00},
+					  {0x0f, 0x1f, 0x80},
+					  {0x0f, 0x1f, 0x84}};
+	static const uint8_t size[] = {3, 4, 5, 7, 8};
+
+	for (size_t i = 0; i < sizeof(size); i++)
+		if (!memcmp(p - size[i], nops[i], size[i]))
+			return true;
+	return p[-1] == 0x90;
+}
+
 /* Does what is before `va` end a function, or fill the space between two? */
 static bool follows_end(const struct ec_file *f, uint64_t va)
 {
-	const uint8_t *p = ec_file_at(f, va - 4, 4);
-	static const uint8_t nop[] = {0x1f, 0x00};
+	const uint8_t *p = ec_file_at(f, va - 8, 8);
 
 	if (!p)
 		return true; /* the first one */
+	p += 8;
 	if (f->arch == EC_ARCH_AARCH64) {
-		uint32_t w = word(p);
+		uint32_t w = word(p - 4);
 
+		/* ret, nop, nothing, br, b, brk */
 		return w == 0xd65f03c0 || w == 0xd503201f || !w ||
-		       (w & 0xfc000000) == 0x14000000 || (w & 0xffe0001f) == 0xd4200000;
+		       (w & 0xfffffc1f) == 0xd61f0000 || (w & 0xfc000000) == 0x14000000 ||
+		       (w & 0xffe0001f) == 0xd4200000;
 	}
-	return p[3] == 0xcc || p[3] == 0x90 || p[3] == 0xc3 || p[3] == 0x0b || !p[3] ||
-	       !memcmp(p + 2, nop, sizeof(nop));
+	/* int3, ret, ud2, and jumps and calls that nothing comes back from */
+	return p[-1] == 0xcc || p[-1] == 0xc3 || (p[-2] == 0x0f && p[-1] == 0x0b) ||
+	       ends_with_nop(p) || (!(va % ALIGNED) && (p[-5] & 0xfe) == 0xe8);
+}
+
+/* What functions begin with, and what never stands at the head of a loop. */
+static bool is_prologue(const struct ec_file *f, const struct ec_insn *in)
+{
+	uint32_t w;
+
+	if (ec_insn_is_landing(in))
+		return true;
+	if (f->arch == EC_ARCH_X86_64) {
+		static const uint8_t sub_rsp[] = {0x48, 0x83, 0xec};
+
+		return in->cs->id == X86_INS_PUSH ||
+		       !memcmp(in->cs->bytes, sub_rsp, sizeof(sub_rsp));
+	}
+	w = word(in->cs->bytes);
+	return w == 0xd503233f ||		 /* paciasp */
+	       (w & 0xffc003ff) == 0xa98003fd || /* stp x29, …, [sp, -n]! */
+	       (w & 0xff8003ff) == 0xd10003ff;	 /* sub sp, sp, n */
 }
 
 /*
- * Bytes that look like a call may be parts of other instructions: their target counts
- * where a function may well begin, or when others lead there too.
+ * Bytes that look like a call may be parts of other instructions, or of data in the code:
+ * their target counts where a function may well begin, or when others lead there too.
  */
 static bool begins(const struct ec_file *f, uint64_t va, unsigned int calls)
 {
-	if (f->arch == EC_ARCH_AARCH64)
-		return !(va % 4);
-	return follows_end(f, va) || calls > 2;
+	struct ec_insn in;
+
+	return calls > 2 || follows_end(f, va) ||
+	       (f->arch == EC_ARCH_AARCH64 && !ec_insn_get(f, va, UINT64_MAX, &in) &&
+		is_prologue(f, &in));
 }
 
 static int collect(struct ec_functions *fs, const struct ec_range *ranges, size_t n)
@@ -181,36 +222,50 @@ static uint64_t skip_padding(const struct ec_file *f, uint64_t va, uint64_t limi
 	return va;
 }
 
-/* What functions begin with, and what never stands at the head of a loop. */
-static bool is_prologue(const struct ec_file *f, const struct ec_insn *in)
+/* Does a function seem to begin behind `va`, with what functions begin with? */
+static bool another_begins(const struct ec_file *f, uint64_t va, uint64_t limit)
 {
-	uint32_t w;
-
-	if (ec_insn_is_landing(in))
-		return true;
-	if (f->arch == EC_ARCH_X86_64) {
-		static const uint8_t sub_rsp[] = {0x48, 0x83, 0xec};
-
-		return in->cs->id == X86_INS_PUSH ||
-		       !memcmp(in->cs->bytes, sub_rsp, sizeof(sub_rsp));
-	}
-	w = word(in->cs->bytes);
-	return w == 0xd503233f ||		 /* paciasp */
-	       (w & 0xffc003ff) == 0xa98003fd || /* stp x29, …, [sp, -n]! */
-	       (w & 0xff8003ff) == 0xd10003ff;	 /* sub sp, sp, n */
-}
-
-/* Behind a call that nobody seems to come back from: does another function begin? */
-static bool ends_with_call(const struct ec_file *f, uint64_t va, uint64_t limit)
-{
-	const uint8_t *p = ec_file_at(f, va, 1);
 	uint64_t next = skip_padding(f, va, limit);
 	struct ec_insn in;
 
-	if (p && *p == 0xcc && f->arch == EC_ARCH_X86_64)
-		return true;
 	return !ec_insn_get(f, next, limit, &in) && is_prologue(f, &in) &&
-	       (ec_insn_is_landing(&in) || !(next % 16));
+	       (f->arch == EC_ARCH_AARCH64 || ec_insn_is_landing(&in) ||
+		!(next % ALIGNED));
+}
+
+/* Behind a call that nobody seems to come back from. */
+static bool ends_with_call(const struct ec_file *f, uint64_t va, uint64_t limit)
+{
+	const uint8_t *p = ec_file_at(f, va, 1);
+
+	return (p && *p == 0xcc && f->arch == EC_ARCH_X86_64) ||
+	       another_begins(f, va, limit);
+}
+
+/* A table of jumps, whose cases follow, or the end: a tail call. */
+static bool is_indirect_jump(const struct ec_file *f, const struct ec_insn *in)
+{
+	if (f->arch == EC_ARCH_X86_64)
+		return in->cs->id == X86_INS_JMP;
+	return (word(in->cs->bytes) & 0xfffffc1f) == 0xd61f0000; /* br */
+}
+
+static bool ends(struct ec_functions *fs, const struct ec_insn *in, uint64_t limit)
+{
+	uint64_t va = in->va + in->size;
+
+	switch (in->flow) {
+	case EC_FLOW_JUMP:
+	case EC_FLOW_RET:
+		return true;
+	case EC_FLOW_STOP:
+		return !is_indirect_jump(fs->f, in) || another_begins(fs->f, va, limit);
+	case EC_FLOW_CALL:
+	case EC_FLOW_CALL_OTHER:
+		return ends_with_call(fs->f, va, limit);
+	default:
+		return false;
+	}
 }
 
 /* Where the function that begins at `start` ends, at `limit` at the latest. */
@@ -224,29 +279,21 @@ static uint64_t flow_end(struct ec_functions *fs, uint64_t start, uint64_t limit
 		if (ec_insn_get(fs->f, va, limit, &in))
 			return va;
 		va += in.size;
-		switch (in.flow) {
-		case EC_FLOW_COND:
-		case EC_FLOW_JUMP:
-			if (in.target >= va && in.target < limit)
-				far = EC_MAX(far, in.target);
-			if (in.flow == EC_FLOW_JUMP && va > far)
-				return va;
-			break;
-		case EC_FLOW_RET:
-		case EC_FLOW_STOP:
-			if (va > far)
-				return va;
-			break;
-		case EC_FLOW_CALL:
-		case EC_FLOW_CALL_OTHER:
-			if (va > far && ends_with_call(fs->f, va, limit))
-				return va;
-			break;
-		case EC_FLOW_NEXT:
-			break;
-		}
+		if ((in.flow == EC_FLOW_COND || in.flow == EC_FLOW_JUMP) &&
+		    in.target >= va && in.target < limit)
+			far = EC_MAX(far, in.target);
+		if (va > far && ends(fs, &in, limit))
+			return va;
 	}
 	return EC_MIN(va, limit);
+}
+
+/* A start that only the end of the one before tells must look like one. */
+static bool looks_like_start(const struct ec_file *f, uint64_t va, uint64_t limit)
+{
+	struct ec_insn in;
+
+	return !ec_insn_get(f, va, limit, &in) && is_prologue(f, &in);
 }
 
 int ec_functions_at(struct ec_functions *fs, uint64_t va, struct ec_function *out)
@@ -263,6 +310,9 @@ int ec_functions_at(struct ec_functions *fs, uint64_t va, struct ec_function *ou
 		uint64_t end = flow_end(fs, start, limit);
 
 		if (va < end) {
+			if (by == EC_FUNCTION_FLOW &&
+			    !looks_like_start(fs->f, start, limit))
+				by = EC_FUNCTION_PIECE;
 			*out = (struct ec_function){{start, end - start}, by};
 			return 0;
 		}

@@ -70,7 +70,7 @@ static bool in_ranges(const struct scan *s, uint64_t va)
 	return false;
 }
 
-static int add_branch(struct scan *s, uint64_t at, uint64_t to, bool call)
+static int add_branch(struct scan *s, uint64_t at, uint64_t to, bool call, bool cond)
 {
 	if (!in_ranges(s, to))
 		return 0;
@@ -86,7 +86,7 @@ static int add_branch(struct scan *s, uint64_t at, uint64_t to, bool call)
 		s->branches = p;
 		s->room = room;
 	}
-	s->branches[s->nbranches++] = (struct ec_branch){s->seg->va + at, to, call};
+	s->branches[s->nbranches++] = (struct ec_branch){s->seg->va + at, to, call, cond};
 	return 0;
 }
 
@@ -158,9 +158,9 @@ static int branch_hit(struct scan *s, uint64_t at, uint64_t value)
 	const uint8_t *p = s->p + at;
 
 	if (at >= 1 && (p[-1] & 0xfe) == 0xe8)
-		return add_branch(s, at - 1, value, p[-1] == 0xe8);
+		return add_branch(s, at - 1, value, p[-1] == 0xe8, false);
 	if (at >= 2 && (p[-1] & 0xf0) == 0x80 && p[-2] == 0x0f)
-		return add_branch(s, at - 2, value, false);
+		return add_branch(s, at - 2, value, false, true);
 	return 0;
 }
 
@@ -228,17 +228,18 @@ static int scan_branches_arm64(struct scan *s)
 {
 	for (uint64_t i = 0; i + 4 <= s->size; i += 4) {
 		uint32_t w = word(s, i);
+		bool cond = (w & 0x7c000000) != 0x14000000; /* else b, bl */
 		int64_t d;
 		int err;
 
-		if ((w & 0x7c000000) == 0x14000000)
-			d = sign(w & 0x3ffffff, 26); /* b, bl */
+		if (!cond)
+			d = sign(w & 0x3ffffff, 26);
 		else if ((w & 0xff000010) == 0x54000000 || (w & 0x7e000000) == 0x34000000)
 			d = sign(w >> 5 & 0x7ffff, 19); /* b.cond, cbz, cbnz */
 		else
 			continue;
-		err = add_branch(s, i, s->seg->va + i + 4 * (uint64_t)d,
-				 w >> 31 && (w & 0x7c000000) == 0x14000000);
+		err = add_branch(s, i, s->seg->va + i + 4 * (uint64_t)d, !cond && w >> 31,
+				 cond);
 		if (err)
 			return err;
 	}

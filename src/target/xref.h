@@ -34,6 +34,7 @@ struct ec_branch {
 	uint64_t from; /* the instruction */
 	uint64_t to;
 	bool call;
+	bool cond; /* a jump that may not be taken */
 };
 
 /*

@@ -18,10 +18,12 @@ def finder(path, *how):
 
 def openssl_newest_in_a_wheel(place):
     finder(wheel("cryptography", "_rust"))
+    finder(wheel("cryptography", "_rust"), "-u")
 
 
 def openssl_for_arm64(place):
     finder(wheel("cryptography", "_rust", "aarch64"))
+    finder(wheel("cryptography", "_rust", "aarch64"), "-u")
 
 
 def openssl_1_1_in_a_wheel(place):
@@ -30,6 +32,7 @@ def openssl_1_1_in_a_wheel(place):
 
 def boringssl_in_a_wheel(place):
     finder(wheel("curl_cffi", "_wrapper"))
+    finder(wheel("curl_cffi", "_wrapper"), "-u")
 
 
 def nothing_in_rustls(place):

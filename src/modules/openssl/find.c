@@ -13,7 +13,7 @@ unsigned int ec_find_each(const struct ec_units *us,
 	for (unsigned int i = 0; i < us->n && n < max; i++) {
 		struct ec_unit *u = us->v[i];
 
-		if (!u->whole && u->path && fits(u, ctx))
+		if (ec_unit_counts(u) && fits(u, ctx))
 			out[n++] = u;
 	}
 	return n;

@@ -47,6 +47,11 @@ struct ec_openssl_found {
 };
 
 /*
+ * How to probe what comes of it: where ssl_write_internal (ssl_read_internal) was found
+ * and is not inlined, it alone sees every byte; else all of that direction that were
+ * found, but never SSL_peek. Its count is by the fourth argument, for writes with
+ * `write_flags` by the fifth, as in SSL_write_ex2.
+ *
  * 0 with out->n > 0: SSL_read or SSL_write or the internal functions of both are among
  * them; -ENOENT nothing, or nothing that can be relied on (out->how says what was amiss,
  * "" when there was no trace of these libraries); -ENOMEM. A file of 200 MB takes less

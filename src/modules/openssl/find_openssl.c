@@ -43,7 +43,7 @@ static unsigned int named(const struct search *s, enum ec_unit_name name,
 	for (unsigned int i = 0; i < s->us->n && n < EC_FIND_MANY; i++) {
 		struct ec_unit *u = s->us->v[i];
 
-		if (!u->whole && u->path && names_of(s, u) & 1u << name)
+		if (ec_unit_counts(u) && names_of(s, u) & 1u << name)
 			v[n++] = u;
 	}
 	return n;

@@ -17,6 +17,7 @@
 
 #define CODE_MAX   (4u << 20) /* bytes decoded; real files have 100 to 500 KiB */
 #define INTO_MAX   4096	      /* branches into one function that are looked at */
+#define ALIGNED	   16	      /* functions are, what was moved away from them is not */
 #define NUMBER_MAX 999	      /* no text is at such an address */
 
 #define LIB_OPENSSL 20	/* ERR_LIB_SSL */
@@ -325,13 +326,16 @@ static bool inside(struct ec_sym s, uint64_t va)
 	return va - s.va < s.size;
 }
 
-/* They are one function when one jumps into the middle of the other. */
+/*
+ * They are one function when one jumps into the middle of the other, or when the one does
+ * not begin where functions do and is only jumped to now and then.
+ */
 static bool belong_together(const struct ec_unit *u, const struct ec_unit *other,
-			    uint64_t to)
+			    const struct ec_branch *b)
 {
-	if (!ec_unit_calls(other, to)) /* bytes that looked like a jump */
+	if (!ec_unit_calls(other, b->to)) /* bytes that looked like a jump */
 		return false;
-	if (to != u->fn.sym.va)
+	if (b->to != u->fn.sym.va || (b->cond && b->to % ALIGNED))
 		return true;
 	for (unsigned int i = 0; i < u->ncalls; i++)
 		if (u->jumps[i] && u->calls[i] != other->fn.sym.va &&
@@ -378,7 +382,7 @@ static int find_whole(struct ec_units *us, struct ec_unit *u)
 		if (err)
 			return err;
 		if (other->whole || !inside(other->fn.sym, b[i].from) ||
-		    !belong_together(u, other, b[i].to))
+		    !belong_together(u, other, &b[i]))
 			continue;
 		u->whole = other;
 		merge(other, u);

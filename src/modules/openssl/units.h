@@ -73,6 +73,12 @@ struct ec_units {
 	bool cc;       /* the source is C++: BoringSSL since 2017 */
 };
 
+/* May it be a function that is looked for: not a part, not a piece of anything? */
+static inline bool ec_unit_counts(const struct ec_unit *u)
+{
+	return u->path && !u->whole && u->fn.by != EC_FUNCTION_PIECE;
+}
+
 /* 0; -ENOENT no trace of the source file; -E2BIG; -ENOMEM. */
 int ec_units_open(const struct ec_file *f, struct ec_units *us);
 void ec_units_close(struct ec_units *us);
