@@ -352,6 +352,20 @@ def openssl_111(place):
             "libssl.so.1.1", "OpenSSL", "1.1.1", folder)
 
 
+def stripped(place):
+    """Static programs without any name: OpenSSL of the system, BoringSSL where it is built."""
+    jobs = [("bare-openssl", ["-DEX", "-DBIO_SSL", "-s", "-Wl,-Bstatic", "-lssl", "-lcrypto",
+                              "-Wl,-Bdynamic", "-ldl", "-lpthread"], "OpenSSL")]
+    if FULL:
+        source = os.path.join(crate("boring-sys", "4"), "deps/boringssl")
+        folder = built("built-boringssl", source)
+        jobs.append(("bare-boring",
+                     [*static_of(folder, os.path.join(source, "src/include")), "-s"], "BoringSSL"))
+    for name, flags, library in jobs:
+        target, _ = echo_by(place, name, flags, name, library, "")
+        assert not target["how"].startswith("symbols"), target
+
+
 def system(place):
     """The system's own, with the version of its libcrypto."""
     want = subprocess.run(["openssl", "version"], check=True, capture_output=True,
@@ -473,7 +487,7 @@ def names_of_versions(place):
             assert cap.wait() == 2 and words in cap.log(), cap.log()
 
 
-CHEAP = [node_8, cryptography_old, pycurl, android_boringssl, system, explained, version_not_found,
+CHEAP = [node_8, cryptography_old, pycurl, android_boringssl, system, stripped, explained, version_not_found,
          version_beside, version_without_row, names_of_versions]
 DEAR = [node_10, node_12, node_14, node_16, node_18, node_20, node_22, node_24,
         cryptography_new, psycopg2, confluent_kafka, boringssl, aws_lc, libressl, openssl_111]

@@ -63,6 +63,22 @@ static bool count_of(const struct ec_openssl_names *n, const char *name, uint64_
 	return ec_openssl_fn(n, name, &s) && !ec_code_count_arg(n->f, s, callee, arg);
 }
 
+/* Without symbols: the finder has told whether others hold its code too. */
+static bool take_found(const struct ec_openssl_names *n,
+		       const struct ec_openssl_direction *d, uint64_t *va,
+		       enum ec_shape *shape)
+{
+	bool sent = d->prog == EC_SSL_WRITE_IN;
+	struct ec_sym s;
+
+	if ((sent ? n->found->write_inlined : n->found->read_inlined) ||
+	    !ec_openssl_fn(n, d->internal, &s))
+		return false;
+	*va = s.va;
+	*shape = sent && n->found->write_flags ? EC_SHAPE_ARG5 : EC_SHAPE_ARG4;
+	return true;
+}
+
 /*
  * The internal function: called by the _ex form (since 3.3 that one may call the _ex2
  * form, which then calls it) and by the plain one, which passes the address of a variable
@@ -77,6 +93,9 @@ static bool find_internal(const struct ec_openssl_names *n,
 	bool have_ex2 = ec_openssl_fn(n, d->ex2, &ex2);
 	int arg, ex_arg;
 	uint64_t target;
+
+	if (n->found)
+		return take_found(n, d, va, shape);
 
 	if (!callee_of(n, ex, &target) || (have_ex2 && target == ex2.va)) {
 		ex = d->ex2;
@@ -105,7 +124,9 @@ static void add_copy(const struct ec_openssl_names *n,
 		     const struct ec_openssl_direction *d, struct ec_plan *plan)
 {
 	struct ec_sym fn, ex2;
-	bool flags = ec_openssl_fn(n, d->ex2, &ex2);
+	bool sent = d->prog == EC_SSL_WRITE_IN;
+	bool flags =
+		n->found ? sent && n->found->write_flags : ec_openssl_fn(n, d->ex2, &ex2);
 
 	if (ec_openssl_fn(n, d->internal, &fn))
 		ec_openssl_pair(n->f, plan, fn, d->prog,

@@ -146,15 +146,17 @@ static int plan_directions(const struct ec_openssl_names *n, const struct identi
 		err = ec_openssl_direction_plan(n, &ec_openssl_received, internals, out,
 						&read);
 	if (!err && id->told == EC_TOLD_NOT && id->own.lib == EC_LIB_UNKNOWN &&
-	    !(wrote && read) && !ec_openssl_bios_fit(n)) {
+	    !n->found && !(wrote && read) && !ec_openssl_bios_fit(n)) {
 		snprintf(out->why, sizeof(out->why),
 			 "its SSL_read and SSL_write are not those of a library we know");
 		err = -ENOENT;
 	}
 	if (err)
 		return err;
-	snprintf(out->how, sizeof(out->how), "symbols; %s",
-		 wrote && read	 ? "internal functions by call target"
+	snprintf(out->how, sizeof(out->how), "%s; %s",
+		 n->found ? n->found->how : "symbols",
+		 wrote && read	 ? n->found ? "internal functions"
+					    : "internal functions by call target"
 		 : wrote || read ? "internal and exported functions"
 				 : "exported functions");
 	return 0;
@@ -169,10 +171,18 @@ static void take_beside(const struct ec_file *f, struct ec_plan *plan)
 		snprintf(plan->beside, sizeof(plan->beside), "%s", name);
 }
 
+/* A user of the library, and the library without its TLS, hold none of it. */
+static bool may_be_stripped(const struct ec_file *f)
+{
+	return !ec_file_imports(f, "SSL_read") &&
+	       strncmp(ec_file_soname(f), "libcrypto", 9) != 0;
+}
+
 static int plan_as(const struct ec_file *f, const struct ec_plan_ask *ask,
 		   struct ec_plan *out)
 {
 	struct ec_openssl_names names = {.f = f};
+	struct ec_openssl_found found = {0};
 	struct identity id = {0};
 	struct ec_sym fn;
 	size_t n;
@@ -180,9 +190,12 @@ static int plan_as(const struct ec_file *f, const struct ec_plan_ask *ask,
 
 	memset(out, 0, sizeof(*out));
 	if (!ec_openssl_fn(&names, "SSL_write", &fn) ||
-	    !ec_openssl_fn(&names, "SSL_read", &fn))
-		return plan_nothing(f, out);
-	id.told = ec_openssl_recognise(f, out, &id.own);
+	    !ec_openssl_fn(&names, "SSL_read", &fn)) {
+		if (!may_be_stripped(f) || ec_openssl_find(f, &found))
+			return plan_nothing(f, out);
+		names.found = &found;
+	}
+	id.told = ec_openssl_recognise(f, found.family, out, &id.own);
 	err = plan_directions(&names, &id, out);
 	if (err) {
 		out->npoints = 0;

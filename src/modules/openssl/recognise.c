@@ -137,6 +137,19 @@ static bool by_exports(const struct ec_file *f, struct ec_plan *plan,
 	return false;
 }
 
+/* Without any symbol the code still tells the major version. */
+static bool by_family(enum ec_openssl_family family, struct ec_openssl_version *v)
+{
+	*v = (struct ec_openssl_version){.lib = EC_LIB_OPENSSL, .patch = -1};
+	if (family == EC_OPENSSL_3)
+		v->major = 3, v->minor = 99; /* no row has it */
+	else if (family == EC_OPENSSL_1_1)
+		v->major = v->minor = v->patch = 1;
+	else if (family == EC_OPENSSL_1_0)
+		v->major = 1, v->patch = 2;
+	return v->major;
+}
+
 static bool by_name(const struct ec_file *f, struct ec_openssl_version *v)
 {
 	const char *so = so_number(f);
@@ -153,10 +166,25 @@ static bool by_name(const struct ec_file *f, struct ec_openssl_version *v)
 	return v->major;
 }
 
-enum ec_openssl_told ec_openssl_recognise(const struct ec_file *f, struct ec_plan *plan,
-					  struct ec_openssl_version *v)
+/* By code: a program may hold texts of several. */
+static enum ec_openssl_lib library_by(const struct ec_file *f,
+				      enum ec_openssl_family family)
 {
 	enum ec_openssl_lib lib = library_of(f);
+
+	if (family == EC_OPENSSL_NONE)
+		return lib;
+	if (family == EC_OPENSSL_BORING)
+		return lib == EC_LIB_AWS_LC ? lib : EC_LIB_BORINGSSL;
+	return lib == EC_LIB_LIBRESSL ? lib : EC_LIB_OPENSSL;
+}
+
+enum ec_openssl_told ec_openssl_recognise(const struct ec_file *f,
+					  enum ec_openssl_family family,
+					  struct ec_plan *plan,
+					  struct ec_openssl_version *v)
+{
+	enum ec_openssl_lib lib = library_by(f, family);
 	enum ec_openssl_told told = EC_TOLD_NOT;
 
 	*v = (struct ec_openssl_version){.lib = lib, .patch = -1};
@@ -164,7 +192,7 @@ enum ec_openssl_told ec_openssl_recognise(const struct ec_file *f, struct ec_pla
 		told = EC_TOLD_TEXT;
 	else if (lib == EC_LIB_OPENSSL && by_exports(f, plan, v))
 		told = EC_TOLD_EXPORTS;
-	else if (lib == EC_LIB_OPENSSL && by_name(f, v))
+	else if (lib == EC_LIB_OPENSSL && (by_family(family, v) || by_name(f, v)))
 		told = EC_TOLD_NAME;
 	else if (lib == EC_LIB_OPENSSL)
 		v->lib = EC_LIB_UNKNOWN;

@@ -4,6 +4,7 @@
 #define EC_MODULES_OPENSSL_RECOGNISE_H
 
 #include "model/plan.h"
+#include "modules/openssl/find.h"
 #include "modules/openssl/version.h"
 #include "target/file.h"
 
@@ -16,10 +17,13 @@ enum ec_openssl_told {
 };
 
 /*
- * Never fails: a file with the functions that is nobody's we know is EC_LIB_UNKNOWN.
+ * `family`: what its code was found to be, EC_OPENSSL_NONE where it has symbols. Never
+ * fails: a file with the functions that is nobody's we know is EC_LIB_UNKNOWN.
  * Fills plan->library and plan->version as people are to read them.
  */
-enum ec_openssl_told ec_openssl_recognise(const struct ec_file *f, struct ec_plan *plan,
+enum ec_openssl_told ec_openssl_recognise(const struct ec_file *f,
+					  enum ec_openssl_family family,
+					  struct ec_plan *plan,
 					  struct ec_openssl_version *v);
 /* The version string of `f`, whatever else is in it (libcrypto has it since 3.0): text
  * such as "3.0.19" in `out`. false if there is none. */
