@@ -196,6 +196,7 @@ static int on_file(void *ctx, struct ec_candidate *c)
 		free(f->path);
 		return s->failed = -ENOMEM;
 	}
+	f->dev = c->dev;
 	f->deleted = c->mapping && c->mapping->deleted;
 	f->by_name = wanted_name(c->path);
 	f->err = -ENOENT;

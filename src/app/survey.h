@@ -17,6 +17,7 @@
 
 struct ec_survey_file {
 	char *path; /* as the process that was met first maps it */
+	uint64_t dev; /* st_dev */
 	bool deleted;
 	bool by_name;	      /* its name is a library's of ours */
 	unsigned int users;   /* processes */
