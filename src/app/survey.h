@@ -16,7 +16,7 @@
 #define EC_SURVEY_WAITING 64 /* open files at a time */
 
 struct ec_survey_file {
-	char *path; /* as the process that was met first maps it */
+	char *path;   /* as the process that was met first maps it */
 	uint64_t dev; /* st_dev */
 	bool deleted;
 	bool by_name;	      /* its name is a library's of ours */
