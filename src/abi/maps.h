@@ -154,7 +154,8 @@ struct ec_conn {
 	__u64 call[EC_DIR__N];
 	__u8 lost[EC_DIR__N]; /* enum ec_loss since the last piece that went through */
 	__u8 asked;	      /* user space was asked; its answer comes in ec_found */
-	__u8 pad[5];
+	__u8 memory;	      /* its read BIO is memory: nothing nested is its socket's */
+	__u8 pad[4];
 	struct ec_addrs addrs;
 };
 
@@ -243,6 +244,28 @@ struct ec_ask {
 struct ec_proc {
 	__u64 id;    /* ec_rec.process */
 	__u64 asked; /* ns, when EC_ASK_WHO was last sent */
+	/* ns, when a connection over memory last lacked its addresses; 0: never */
+	__u64 memory;
+};
+
+/*
+ * ec_wire: bytes of records that pass between sockets and the memory of a process's TLS
+ * objects (bpf/membio.h). Received ones are noted with their socket's addresses, those to
+ * be sent with their connection.
+ */
+#define EC_WIRE_MAX	4096	      /* LRU */
+#define EC_WIRE_KEEP_NS 2000000000ull /* since ec_proc.memory */
+struct ec_wire_key {
+	__u32 pid;
+	__u32 dir; /* enum ec_dir */
+	__u64 bytes[2];
+};
+
+struct ec_wire {
+	struct ec_conn_key conn;
+	__u64 id;   /* of the connection */
+	__u64 many; /* more than one socket had them: of no use */
+	struct ec_addrs addrs;
 };
 
 #define EC_FOUND_MAX 4096 /* answers kept (LRU); family 0: there are none */

@@ -94,6 +94,7 @@ enum ec_how {
 	EC_HOW_FD,	/* descriptor in the library's socket BIO */
 	EC_HOW_SYSCALL, /* descriptor of the nested system call */
 	EC_HOW_USER,	/* that descriptor, looked at by user space: no kernel offsets */
+	EC_HOW_BYTES,	/* socket that moved the bytes that the library's memory holds */
 };
 
 enum {

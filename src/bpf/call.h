@@ -10,6 +10,7 @@
 
 #include "bpf/conn.h"
 #include "bpf/filter.h"
+#include "bpf/membio.h"
 
 #if defined(__TARGET_ARCH_x86)
 /* At entry the return address is on the stack, at return it is gone. */
@@ -133,11 +134,14 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 cookie, __u64 h
 	}
 	if (*known_slot(t, handle) != handle) {
 		struct ec_target *tg = bpf_map_lookup_elem(&ec_targets, &target);
+		struct ec_conn_key key = {t->process, handle};
 		struct ec_conn *c;
 
 		if (!tg)
 			return 0;
-		c = conn_get(ctx, cfg, tg, target, t->process, handle);
+		c = conn_get(ctx, cfg, tg, target, &key);
+		if (c && conn_pending(c) && c->memory)
+			memory_read(ctx, cfg, tg, c, t->process);
 		if (c && conn_pending(c))
 			ask_addrs(ctx);
 		else if (c)
@@ -170,6 +174,7 @@ static __always_inline void call_emit(void *ctx, const struct ec_config *cfg,
 	__u32 target = f->target;
 	struct ec_target *tg = bpf_map_lookup_elem(&ec_targets, &target);
 	struct ec_sending *s = &t->sending;
+	struct ec_conn_key key = {t->process, f->handle};
 	struct emit_call e = {};
 	__u32 dir = f->dir & 1;
 	__u64 copy = n;
@@ -180,7 +185,7 @@ static __always_inline void call_emit(void *ctx, const struct ec_config *cfg,
 	}
 	e.ctx = ctx;
 	e.who = t;
-	e.conn = conn_get(ctx, cfg, tg, target, t->process, f->handle);
+	e.conn = conn_get(ctx, cfg, tg, target, &key);
 	if (!e.conn) {
 		count_lost(EC_LOSS_TABLE, n);
 		return;
@@ -229,6 +234,21 @@ static __always_inline int frame_take(struct ec_thread *t, __u64 sp, struct ec_f
 	return 0;
 }
 
+/* What a call has left in the memory of its BIO leads to the socket that sends it. */
+static __always_inline void call_wrote(struct ec_thread *t, const struct ec_frame *f)
+{
+	struct ec_conn_key key = {t->process, f->handle};
+	struct ec_conn *c = bpf_map_lookup_elem(&ec_conns, &key);
+	__u32 target = f->target;
+	struct ec_target *tg;
+
+	if (!c || !c->memory || !conn_pending(c))
+		return;
+	tg = bpf_map_lookup_elem(&ec_targets, &target);
+	if (tg)
+		memory_wrote(tg, c, t->process, f->handle);
+}
+
 static __always_inline int call_leave(struct pt_regs *ctx, __u64 cookie)
 {
 	__u64 sp = cookie & EC_COOKIE_RET_INSN ? SP_AT_ENTRY(ctx) : SP_AT_RETURN(ctx);
@@ -242,10 +262,13 @@ static __always_inline int call_leave(struct pt_regs *ctx, __u64 cookie)
 	if (!t || !frame_take(t, sp, &f) || f.nested)
 		return 0;
 	n = call_count(ctx, &f);
-	if (!n)
-		return 0;
 	cfg = config_get();
 	if (!cfg || cfg->stop)
+		return 0;
+	/* handshakes write too */
+	if (*known_slot(t, f.handle) != f.handle)
+		call_wrote(t, &f);
+	if (!n)
 		return 0;
 	call_emit(ctx, cfg, t, &f, n);
 	return 0;

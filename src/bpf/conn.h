@@ -29,17 +29,33 @@ static __always_inline __u64 process_get(void *ctx, const struct ec_config *cfg)
 }
 
 /* BIO types that keep a socket in bio->num (OpenSSL include/openssl/bio.h). */
-#define BIO_TYPE_FD	 (4 | 0x0400 | 0x0100)
-#define BIO_TYPE_SOCKET	 (5 | 0x0400 | 0x0100)
-#define BIO_TYPE_CONNECT (12 | 0x0400 | 0x0100)
-#define BIO_TYPE_DGRAM	 (21 | 0x0400 | 0x0100)
+#define BIO_TYPE_FD	    (4 | 0x0400 | 0x0100)
+#define BIO_TYPE_SOCKET	    (5 | 0x0400 | 0x0100)
+#define BIO_TYPE_CONNECT    (12 | 0x0400 | 0x0100)
+#define BIO_TYPE_DGRAM	    (21 | 0x0400 | 0x0100)
+#define BIO_TYPE_DESCRIPTOR 0x0100
 
 #define UREAD(dst, base, off) \
 	READ_USER(&(dst), sizeof(dst), (const void *)((base) + (off)))
 
+/* … and those that keep bytes in memory, which the program moves to and from a socket. */
+#define BIO_TYPE_MEM  (1 | 0x0400) /* OpenSSL's own, node's */
+#define BIO_TYPE_PAIR (19 | 0x0400)
+
+/* Some read from memory what they have received, and let the library send. */
+static __always_inline int writes_fd(const struct ec_target *t, __u64 ssl)
+{
+	__u64 b = 0, method = 0;
+	__u32 type = 0;
+
+	return t->wbio != EC_KOFF_NONE && !UREAD(b, ssl, t->wbio) && b &&
+	       !UREAD(method, b, t->bio_method) && !UREAD(type, method, t->method_type) &&
+	       type & BIO_TYPE_DESCRIPTOR;
+}
+
 /* The read BIO and, if it is a socket's, its descriptor; else fd -1. */
 static __always_inline void bio_look(const struct ec_target *t, __u64 ssl, __u64 *bio,
-				     __s32 *fd)
+				     __s32 *fd, __u8 *memory)
 {
 	__u64 b = 0, method = 0;
 	__u32 type = 0;
@@ -47,12 +63,14 @@ static __always_inline void bio_look(const struct ec_target *t, __u64 ssl, __u64
 
 	*bio = 0;
 	*fd = -1;
+	*memory = 0;
 	if (t->rbio == EC_KOFF_NONE || UREAD(b, ssl, t->rbio) || !b)
 		return;
 	*bio = b;
 	if (t->bio_num == EC_KOFF_NONE || UREAD(method, b, t->bio_method) ||
 	    UREAD(type, method, t->method_type))
 		return;
+	*memory = (type == BIO_TYPE_MEM || type == BIO_TYPE_PAIR) && !writes_fd(t, ssl);
 	if (type != BIO_TYPE_SOCKET && type != BIO_TYPE_DGRAM &&
 	    type != BIO_TYPE_CONNECT && type != BIO_TYPE_FD)
 		return;
@@ -185,7 +203,7 @@ static __always_inline void conn_tell(void *ctx, const struct ec_config *cfg,
 
 /* The process is new to user space, which finds out what it is and whether it is wanted.
  */
-static __always_inline void who_ask(void *ctx, __u64 process)
+static APART int who_ask(void *ctx, __u64 process)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u64 now = bpf_ktime_get_ns();
@@ -194,7 +212,7 @@ static __always_inline void who_ask(void *ctx, __u64 process)
 	struct ec_ask a = {};
 
 	if (!p || p->id != process || (p->asked && now - p->asked < EC_ASK_EVERY_NS))
-		return;
+		return 0;
 	a.kind = EC_ASK_WHO;
 	a.pid = pid;
 	a.tid = id;
@@ -205,6 +223,7 @@ static __always_inline void who_ask(void *ctx, __u64 process)
 	bpf_get_current_comm(a.comm, sizeof(a.comm));
 	if (!ask_send(ctx, &a))
 		p->asked = now;
+	return 0;
 }
 
 /* enum ec_verdict; NONE: asked, not answered yet. */
@@ -228,31 +247,42 @@ static __always_inline __u32 who_verdict(void *ctx, struct ec_thread *t)
  * Two targets are one inode (two overlays over one lower file): both probes fired for one
  * call. The second one changed nothing; user space may take one away.
  */
-static __always_inline void twice_tell(void *ctx, __u32 first, __u32 second)
+static APART int twice_tell(void *ctx, __u32 first, __u32 second)
 {
 	struct ec_shared *sh = shared_get();
 	__u64 now = bpf_ktime_get_ns();
 	struct ec_ask a = {};
 
 	if (!sh || now - sh->twice < EC_ASK_EVERY_NS)
-		return;
+		return 0;
 	sh->twice = now;
 	a.kind = EC_ASK_TWICE;
 	a.pid = bpf_get_current_pid_tgid() >> 32;
 	a.time = now;
 	a.target = first;
 	a.other = second;
-	ask_send(ctx, &a);
+	return ask_send(ctx, &a);
+}
+
+/* No other way leads to the socket of a connection over memory: where the one that does
+ * cannot be gone, nothing is looked for. */
+static __always_inline void conn_memory(const struct ec_config *cfg, struct ec_conn *c,
+					__u8 memory)
+{
+	c->memory = memory;
+	if (memory && !(cfg->ways & (1u << EC_HOW_BYTES)))
+		c->gave_up = 1;
 }
 
 /* The connection of a handle, made if new; NULL: no room, counted by the caller. */
-static __always_inline struct ec_conn *conn_get(void *ctx, const struct ec_config *cfg,
-						const struct ec_target *t, __u32 target,
-						__u64 process, __u64 handle)
+static APART struct ec_conn *conn_get(void *ctx, const struct ec_config *cfg,
+				      const struct ec_target *t, __u32 target,
+				      const struct ec_conn_key *key)
 {
-	struct ec_conn_key key = {process, handle};
-	struct ec_conn *c = bpf_map_lookup_elem(&ec_conns, &key);
+	struct ec_conn *c = bpf_map_lookup_elem(&ec_conns, key);
+	__u64 process = key->process, handle = key->handle;
 	struct ec_conn fresh = {};
+	__u8 memory;
 	__u64 bio;
 	__s32 fd;
 
@@ -261,16 +291,17 @@ static __always_inline struct ec_conn *conn_get(void *ctx, const struct ec_confi
 			conn_learn_fd(ctx, cfg, c, process, c->fd, EC_HOW_FD);
 		return c;
 	}
-	bio_look(t, handle, &bio, &fd);
+	bio_look(t, handle, &bio, &fd, &memory);
 	if (c) {
 		if (!c->bio && !c->pos[0] && !c->pos[1]) {
 			/* seen before its socket was set: still the same one */
 			c->bio = bio;
 			c->fd = fd;
+			conn_memory(cfg, c, memory);
 			return c;
 		}
 		conn_tell(ctx, cfg, c, process, EC_CONN_CLOSED);
-		bpf_map_delete_elem(&ec_conns, &key);
+		bpf_map_delete_elem(&ec_conns, key);
 	}
 	fresh.id = unique_id();
 	fresh.bio = bio;
@@ -278,11 +309,12 @@ static __always_inline struct ec_conn *conn_get(void *ctx, const struct ec_confi
 	fresh.module = t->module;
 	fresh.pid = bpf_get_current_pid_tgid() >> 32;
 	fresh.target = target;
+	conn_memory(cfg, &fresh, memory);
 	if (fd >= 0)
 		conn_learn_fd(ctx, cfg, &fresh, process, fd, EC_HOW_FD);
-	if (bpf_map_update_elem(&ec_conns, &key, &fresh, BPF_NOEXIST))
-		return bpf_map_lookup_elem(&ec_conns, &key);
-	return bpf_map_lookup_elem(&ec_conns, &key);
+	if (bpf_map_update_elem(&ec_conns, key, &fresh, BPF_NOEXIST))
+		return bpf_map_lookup_elem(&ec_conns, key);
+	return bpf_map_lookup_elem(&ec_conns, key);
 }
 
 static __always_inline void conn_close(void *ctx, const struct ec_config *cfg,
@@ -298,19 +330,19 @@ static __always_inline void conn_close(void *ctx, const struct ec_config *cfg,
 }
 
 /* A connection lacks its addresses: the attacher turns the host-wide look-up on. */
-static __always_inline void ask_addrs(void *ctx)
+static APART int ask_addrs(void *ctx)
 {
 	struct ec_shared *sh = shared_get();
 	__u64 now = bpf_ktime_get_ns();
 	struct ec_ask a = {};
 
 	if (!sh || now - sh->asked < EC_ASK_EVERY_NS)
-		return;
+		return 0;
 	sh->asked = now;
 	a.kind = EC_ASK_ADDRS;
 	a.pid = bpf_get_current_pid_tgid() >> 32;
 	a.time = now;
-	ask_send(ctx, &a);
+	return ask_send(ctx, &a);
 }
 
 #endif

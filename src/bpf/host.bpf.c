@@ -7,6 +7,7 @@
  */
 #include "bpf/conn.h"
 #include "bpf/filter.h"
+#include "bpf/membio.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -104,7 +105,7 @@ static __always_inline struct ec_conn *frame_lacking(struct ec_thread *t,
 	if (*known_slot(t, f->handle) == f->handle)
 		return 0;
 	c = bpf_map_lookup_elem(&ec_conns, &key);
-	return c && conn_pending(c) ? c : 0;
+	return c && conn_pending(c) && !c->memory ? c : 0;
 }
 
 /* Where the thread's innermost open call began; 0: it is in none. */
@@ -180,6 +181,32 @@ int ec_sock_recv(struct bpf_raw_tracepoint_args *ctx)
 {
 	return sock_seen(ctx);
 }
+
+#ifdef EC_SHAPE_loop
+/* The same, and what connections over memory lack: instead of those where it can be had.
+ */
+static __always_inline int wire_at(struct bpf_raw_tracepoint_args *ctx, __u32 dir)
+{
+	struct ec_config *cfg = config_get();
+
+	if (!cfg)
+		return 0;
+	wire_seen(ctx, cfg, ctx->args[0], (__s32)ctx->args[1], dir);
+	return calls_learn(ctx, cfg, ctx->args[0], -1);
+}
+
+SEC("raw_tp/sock_send_length")
+int ec_wire_send(struct bpf_raw_tracepoint_args *ctx)
+{
+	return wire_at(ctx, EC_DIR_SENT);
+}
+
+SEC("raw_tp/sock_recv_length")
+int ec_wire_recv(struct bpf_raw_tracepoint_args *ctx)
+{
+	return wire_at(ctx, EC_DIR_RECV);
+}
+#endif
 
 /* read write readv writev sendto recvfrom sendmsg recvmsg */
 static __always_inline int syscall_moves_data(__u64 nr)

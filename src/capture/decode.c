@@ -18,7 +18,7 @@ static bool sum_ok(uint64_t a, uint64_t b, uint64_t *sum)
 static bool addrs_ok(const struct ec_addrs *a)
 {
 	return (a->family == 0 || a->family == AF_INET || a->family == AF_INET6) &&
-	       a->how <= EC_HOW_USER;
+	       a->how <= EC_HOW_BYTES;
 }
 
 static bool chunk_ok(const struct ec_rec_chunk *c)

@@ -43,7 +43,9 @@ static uint64_t ring_round(uint64_t bytes)
 static bool program_wanted(const struct ec_session *s, const char *name)
 {
 	if (!strcmp(name, "ec_sock_send") || !strcmp(name, "ec_sock_recv"))
-		return s->features.sock_events;
+		return s->features.sock_events && !s->wire;
+	if (!strcmp(name, "ec_wire_send") || !strcmp(name, "ec_wire_recv"))
+		return s->wire;
 	return true;
 }
 
@@ -205,6 +207,10 @@ int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
 	s->features = *o->features;
 	s->shape = o->shape;
 	s->floor = o->floor;
+	s->wire = s->shape == EC_BPF_LOOP && s->features.sock_events &&
+		  s->features.task_regs;
+	if (!s->wire)
+		s->config.ways &= ~(1u << EC_HOW_BYTES);
 	s->multi = o->features->uprobe_multi && !o->perf;
 	s->insn = o->insn;
 	s->ring_bytes = ring_round(o->ring_bytes);
@@ -370,8 +376,8 @@ int ec_session_lookup(struct ec_session *s, bool on)
 	if (s->lookup[0])
 		return 0;
 	if (sock) {
-		s->lookup[0] = raw_attach(s, "ec_sock_send");
-		s->lookup[1] = raw_attach(s, "ec_sock_recv");
+		s->lookup[0] = raw_attach(s, s->wire ? "ec_wire_send" : "ec_sock_send");
+		s->lookup[1] = raw_attach(s, s->wire ? "ec_wire_recv" : "ec_sock_recv");
 	} else if (call) {
 		s->lookup[0] = raw_attach(s, "ec_sys_enter");
 	} else {

@@ -32,6 +32,7 @@ struct ec_session {
 	struct ec_features features;
 	enum ec_bpf_shape shape;
 	bool floor, multi, insn;
+	bool wire; /* bytes at sockets can be looked at: bpf/membio.h */
 	struct ec_shared *shared;
 	struct ec_counts *counts;
 	size_t counts_bytes;

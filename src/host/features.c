@@ -20,7 +20,9 @@
  */
 #define MAP_RINGBUF	    27
 #define HELPER_READ	    4
+#define HELPER_CURRENT_TASK 158
 #define HELPER_GET_COOKIE   174
+#define HELPER_TASK_REGS    175
 #define HELPER_LOOP	    181
 #define PSEUDO_FUNC	    4 /* src_reg of ld_imm64: address of a subprogram */
 #define ATTACH_PERF_EVENT   41
@@ -292,6 +294,21 @@ static bool try_sock_events(void)
 	return in >= 0;
 }
 
+/* The kernel knows the type of what the first helper returns from its own BTF only. */
+static bool try_task_regs(void)
+{
+	static const struct bpf_insn insns[] = {
+		CALL(HELPER_CURRENT_TASK),
+		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1},
+		CALL(HELPER_TASK_REGS),
+		MOV(BPF_REG_0, 0),
+		EXIT()};
+	_ec_close_ int prog =
+		load(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, insns, EC_ARRAY_SIZE(insns));
+
+	return prog >= 0;
+}
+
 /* The number behind `prefix` in a small file of sysfs, -1 if there is none. */
 static int read_number(const char *path, const char *prefix)
 {
@@ -331,6 +348,7 @@ int ec_features_probe(struct ec_features *f)
 	got.cookie = try_cookie();
 	try_multi(&got);
 	got.sock_events = try_sock_events();
+	got.task_regs = try_task_regs();
 	got.perf_type = read_number(UPROBE_PMU "type", "");
 	if (got.perf_type >= 0)
 		got.perf_ret_bit = read_number(UPROBE_PMU "format/retprobe", "config:");

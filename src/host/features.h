@@ -16,6 +16,7 @@ struct ec_features {
 	bool uprobe_multi; /* 6.6 */
 	bool multi_pid;	   /* its pid filter takes whole processes: 6.6.35, 6.9.5 */
 	bool sock_events;  /* 6.3: sock:sock_send_length, sock:sock_recv_length */
+	bool task_regs;	   /* 5.15 with BTF: a task's registers at its system call */
 	int perf_type;	   /* of the uprobe PMU, -1: none */
 	int perf_ret_bit;  /* its retprobe bit */
 };

@@ -127,7 +127,7 @@ static void test_bad_chunk(void **state)
 	BAD(k->c.lost = EC_LOSS__N);
 	BAD(k->c.flags = 0x8000);
 	BAD(k->c.addrs.family = AF_UNIX);
-	BAD(k->c.addrs.how = EC_HOW_USER + 1);
+	BAD(k->c.addrs.how = EC_HOW_BYTES + 1);
 	BAD(k->c.total = 99);
 	BAD(k->c.off = 1);
 	BAD((k->c.off = 1, k->c.total = 200)); /* before the stream began */

@@ -56,6 +56,8 @@ static void this_kernel(void **state)
 		assert_true(f.loop);
 	if (f.version >= V(6, 3, 0))
 		assert_true(f.sock_events);
+	if (f.version >= V(5, 15, 0) && !access("/sys/kernel/btf/vmlinux", R_OK))
+		assert_true(f.task_regs);
 	if (f.version >= V(6, 6, 0))
 		assert_true(f.uprobe_multi);
 	if (f.version >= V(6, 10, 0))

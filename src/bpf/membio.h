@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Programs over memory BIOs receive into memory before they call the library, and send
+ * from memory after it: no socket is used inside a call. The bytes themselves lead to it.
+ * What lies in the read BIO when a call begins was received by some socket a moment ago;
+ * what lies in the write BIO when it returns is what some socket sends next. A few bytes
+ * that are random by what TLS is are compared, so order, threads and timing do not matter
+ * and there is nothing to guess: what does not match stays without addresses.
+ *
+ * Only in shape `loop`: the buffers of a system call are found by the task's registers.
+ */
+#ifndef EC_BPF_MEMBIO_H
+#define EC_BPF_MEMBIO_H
+
+#include "bpf/conn.h"
+
+#ifdef EC_SHAPE_loop
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, EC_WIRE_MAX);
+	__type(key, struct ec_wire_key);
+	__type(value, struct ec_wire);
+} ec_wire SEC(".maps");
+
+#define WIRE_BYTES 16
+#define REC_HEAD   5 /* RFC 8446 section 5.1: type, version, length */
+#define REC_CCS	   20
+#define REC_SHAKE  22
+#define REC_DATA   23
+#define CCS_ALL	   6  /* bytes of a change_cipher_spec record */
+#define SHAKE_RAND 11 /* in a hello: record and handshake header, version */
+
+/* A span of the program's memory. */
+struct span {
+	__u64 at;
+	__u64 n;
+};
+
+/*
+ * Where the random bytes of a record are; 0: none that one may rely on. Of what is not
+ * encrypted only the hellos' random and the client's key are random: a certificate, or
+ * the head of a ticket, is the same in all connections of a server.
+ */
+static __always_inline __u64 random_at(const __u8 h[REC_HEAD + 1], int encrypted)
+{
+	__u8 shake = h[REC_HEAD];
+
+	if (h[1] != 3)
+		return 0;
+	if (h[0] == REC_DATA)
+		return REC_HEAD;
+	/* client_hello, server_hello, client_key_exchange */
+	if (h[0] == REC_SHAKE && (encrypted || shake == 1 || shake == 2 || shake == 16))
+		return SHAKE_RAND;
+	return 0;
+}
+
+/* The random of a HelloRetryRequest, cf 21 ad 74 e5 9a 61 11 …, is the same for all
+ * (RFC 8446 section 4.1.3). */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define RETRY_RANDOM 0x11619ae574ad21cfull
+#else
+#define RETRY_RANDOM 0xcf21ad74e59a6111ull
+#endif
+
+/* What is to be compared of the records that begin at `s`: 0, or there is nothing. */
+static __always_inline int wire_key(struct span s, __u32 dir, struct ec_wire_key *k)
+{
+	__u8 h[REC_HEAD + 1] = {};
+	int encrypted = 0;
+	__u64 at;
+
+	if (s.n < REC_HEAD + WIRE_BYTES || READ_USER(h, sizeof(h), (void *)s.at))
+		return -1;
+	if (h[0] == REC_CCS && h[1] == 3 && !h[3] && h[4] == 1) {
+		s.at += CCS_ALL;
+		s.n -= CCS_ALL;
+		encrypted = 1;
+		if (READ_USER(h, sizeof(h), (void *)s.at))
+			return -1;
+	}
+	at = random_at(h, encrypted);
+	if (!at || s.n < at + WIRE_BYTES ||
+	    READ_USER(k->bytes, WIRE_BYTES, (void *)(s.at + at)) ||
+	    k->bytes[0] == RETRY_RANDOM)
+		return -1;
+	k->pid = bpf_get_current_pid_tgid() >> 32;
+	k->dir = dir;
+	return 0;
+}
+
+/* What the fields of a memory BIO are: OpenSSL crypto/bio/bss_mem.c, bss_bio.c, and node
+ * src/crypto/crypto_bio.h. Were they others, nothing would match. */
+#define BIO_PTR(t)  ((t)->bio_num + 8) /* struct bio_st: num, ptr */
+#define METHOD_NAME 8
+#define NODE_NAME   0x736a2e65646f6eull /* "node.js", without its blank */
+#define NODE_HEAD   48			/* NodeBIO: read_head_ */
+
+struct mem_buf { /* BUF_MEM */
+	__u64 length, data;
+};
+
+struct pair_buf { /* struct bio_bio_st */
+	__u64 peer, closed, len, offset, size, buf;
+};
+
+struct node_buf { /* NodeBIO::Buffer */
+	__u64 env, read_pos, write_pos, len, next, data;
+};
+
+static __always_inline struct span node_held(__u64 bio)
+{
+	struct node_buf b = {};
+	struct span s = {};
+	__u64 head = 0;
+
+	if (UREAD(head, bio, NODE_HEAD) || UREAD(b, head, 0))
+		return s;
+	/* an emptied one is left at the head until the next read */
+	if (b.read_pos == b.write_pos && (!b.next || UREAD(b, b.next, 0)))
+		return s;
+	s.at = b.data + b.read_pos;
+	s.n = b.write_pos - b.read_pos;
+	return s;
+}
+
+static __always_inline struct span pair_held(const struct ec_target *t, __u64 bio,
+					     __u32 dir)
+{
+	struct pair_buf b = {};
+	struct span s = {};
+	__u64 peer = 0;
+
+	if (UREAD(b, bio, 0))
+		return s;
+	/* each end keeps what it writes; what it reads is the other end's */
+	if (dir == EC_DIR_RECV && (UREAD(peer, b.peer, BIO_PTR(t)) || UREAD(b, peer, 0)))
+		return s;
+	s.at = b.buf + b.offset;
+	s.n = b.offset + b.len > b.size ? b.size - b.offset : b.len;
+	return s;
+}
+
+/* What a BIO holds: to be read by the library (EC_DIR_RECV), or written by it. */
+static __always_inline struct span bio_held(const struct ec_target *t, __u64 bio,
+					    __u32 dir)
+{
+	__u64 method = 0, name = 0, text = 0, ptr = 0, readp = 0;
+	struct mem_buf b = {};
+	struct span s = {};
+	__u32 type = 0;
+
+	if (!bio || UREAD(method, bio, t->bio_method) ||
+	    UREAD(type, method, t->method_type) || UREAD(ptr, bio, BIO_PTR(t)))
+		return s;
+	if (type == BIO_TYPE_PAIR)
+		return pair_held(t, ptr, dir);
+	if (type != BIO_TYPE_MEM)
+		return s; /* a buffer in front of it, while the handshake lasts */
+	if (!UREAD(name, method, METHOD_NAME) && !UREAD(text, name, 0) &&
+	    (text & 0xffffffffffffffull) == NODE_NAME)
+		return node_held(ptr);
+	if (UREAD(readp, ptr, 8) || UREAD(b, readp, 0))
+		return s;
+	s.at = b.data;
+	s.n = b.length;
+	return s;
+}
+
+/* The look-up at the sockets is told that this process is worth it. */
+static __always_inline void memory_lacks(void)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	struct ec_proc *p = bpf_map_lookup_elem(&ec_procs, &pid);
+
+	if (p)
+		p->memory = bpf_ktime_get_ns();
+}
+
+/* User space holds the first messages back for this. */
+static __always_inline void memory_found(void *ctx, const struct ec_config *cfg,
+					 const struct ec_conn *c, __u64 process)
+{
+	if (c->addrs.family && (c->call[0] || c->call[1]))
+		emit_conn(ctx, cfg, c, process, EC_CONN_ADDRS);
+}
+
+/* A call begins: who received what it is going to read? */
+static APART int memory_read(void *ctx, const struct ec_config *cfg,
+			     const struct ec_target *t, struct ec_conn *c, __u64 process)
+{
+	struct ec_counts *n = counts_get();
+	struct ec_wire_key key = {};
+	struct ec_wire *w;
+
+	memory_lacks();
+	if (wire_key(bio_held(t, c->bio, EC_DIR_RECV), EC_DIR_RECV, &key))
+		return 0;
+	w = bpf_map_lookup_elem(&ec_wire, &key);
+	if (n)
+		COUNT_ADD(n->lookups, 1);
+	if (!w || w->many)
+		return 0;
+	c->addrs = w->addrs;
+	if (n)
+		COUNT_ADD(n->found, 1);
+	memory_found(ctx, cfg, c, process);
+	return 0;
+}
+
+/* A call returns: who sends what it has written? */
+static APART int memory_wrote(const struct ec_target *t, const struct ec_conn *c,
+			      __u64 process, __u64 handle)
+{
+	struct ec_wire_key key = {};
+	struct ec_wire w = {};
+	__u64 bio = 0;
+
+	memory_lacks();
+	if (t->wbio == EC_KOFF_NONE || UREAD(bio, handle, t->wbio) ||
+	    wire_key(bio_held(t, bio, EC_DIR_SENT), EC_DIR_SENT, &key))
+		return 0;
+	w.conn.process = process;
+	w.conn.handle = handle;
+	w.id = c->id;
+	bpf_map_update_elem(&ec_wire, &key, &w, BPF_ANY);
+	return 0;
+}
+
+/* --- at the sockets -------------------------------------------------------- */
+
+struct user_iov {
+	__u64 base, len;
+};
+
+#if defined(__TARGET_ARCH_x86)
+#define SYS_READ     0
+#define SYS_WRITE    1
+#define SYS_READV    19
+#define SYS_WRITEV   20
+#define SYS_SENDTO   44
+#define SYS_RECVFROM 45
+#define SYS_SENDMSG  46
+#define SYS_RECVMSG  47
+#define REGS_NR(r)   (&((struct pt_regs *)(r))->orig_rax)
+#define REGS_ARG2(r) (&((struct pt_regs *)(r))->rsi)
+#define REGS_ARG3(r) (&((struct pt_regs *)(r))->rdx)
+#else
+#define SYS_READ     63
+#define SYS_WRITE    64
+#define SYS_READV    65
+#define SYS_WRITEV   66
+#define SYS_SENDTO   206
+#define SYS_RECVFROM 207
+#define SYS_SENDMSG  211
+#define SYS_RECVMSG  212
+/* kernel: struct pt_regs begins with user_pt_regs, orig_x0, syscallno */
+#define REGS_NR(r)   ((void *)(r) + sizeof(struct user_pt_regs) + 8)
+#define REGS_ARG2(r) (&((struct user_pt_regs *)(r))->regs[1])
+#define REGS_ARG3(r) (&((struct user_pt_regs *)(r))->regs[2])
+#endif
+#define MSGHDR_IOV 16
+
+/* The first buffer of the system call that the task is in, and `moved` bytes of it. */
+static __always_inline struct span syscall_buffer(__u64 moved)
+{
+	void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct user_iov v = {};
+	struct span s = {};
+	__u32 nr = 0;
+
+	if (READ_KERNEL(&nr, sizeof(nr), REGS_NR(regs)) ||
+	    READ_KERNEL(&v.base, 8, REGS_ARG2(regs)) ||
+	    READ_KERNEL(&v.len, 8, REGS_ARG3(regs)))
+		return s;
+	switch (nr) {
+	case SYS_READ:
+	case SYS_WRITE:
+	case SYS_SENDTO:
+	case SYS_RECVFROM:
+		break;
+	case SYS_SENDMSG:
+	case SYS_RECVMSG:
+		if (UREAD(v.base, v.base, MSGHDR_IOV))
+			return s;
+		/* as with the next ones, from here on */
+	case SYS_READV:
+	case SYS_WRITEV:
+		if (UREAD(v, v.base, 0))
+			return s;
+		break;
+	default: /* a ring's worker, or nothing that we know */
+		return s;
+	}
+	s.at = v.base;
+	s.n = v.len < moved ? v.len : moved;
+	return s;
+}
+
+/* Does a connection over memory of this process lack its addresses? */
+static __always_inline int memory_lacking(void)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	struct ec_proc *p = bpf_map_lookup_elem(&ec_procs, &pid);
+
+	return p && p->memory && bpf_ktime_get_ns() - p->memory < EC_WIRE_KEEP_NS;
+}
+
+static __always_inline int addrs_equal(const struct ec_addrs *a, const struct ec_addrs *b)
+{
+	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3] &&
+	       x[4] == y[4];
+}
+
+/* Received: noted, for the call that is going to read it. */
+static __always_inline void wire_received(const struct ec_config *cfg, __u64 sk,
+					  __u64 moved)
+{
+	struct ec_wire_key key = {};
+	struct ec_wire w = {}, *old;
+
+	if (wire_key(syscall_buffer(moved), EC_DIR_RECV, &key) ||
+	    sock_addrs(&cfg->koffs, sk, EC_HOW_BYTES, &w.addrs) != SOCK_YES)
+		return;
+	old = bpf_map_lookup_elem(&ec_wire, &key);
+	if (!old)
+		bpf_map_update_elem(&ec_wire, &key, &w, BPF_NOEXIST);
+	else if (!addrs_equal(&old->addrs, &w.addrs))
+		old->many = 1; /* handed on inside the process */
+}
+
+/* Sent: if a call has written it just before, this is its socket. */
+static __always_inline void wire_sent(void *ctx, const struct ec_config *cfg, __u64 sk,
+				      __u64 moved)
+{
+	struct ec_wire_key key = {};
+	struct ec_conn_key conn;
+	struct ec_wire *w;
+	struct ec_conn *c;
+
+	if (wire_key(syscall_buffer(moved), EC_DIR_SENT, &key))
+		return;
+	w = bpf_map_lookup_elem(&ec_wire, &key);
+	if (!w)
+		return;
+	conn = w->conn;
+	c = bpf_map_lookup_elem(&ec_conns, &conn);
+	if (c && c->id == w->id && conn_pending(c)) {
+		conn_learn(cfg, c, sk, EC_HOW_BYTES);
+		memory_found(ctx, cfg, c, conn.process);
+	}
+	bpf_map_delete_elem(&ec_wire, &key);
+}
+
+/* A socket moved `ret` bytes, or none, in the current task. */
+static __always_inline void wire_seen(void *ctx, const struct ec_config *cfg, __u64 sk,
+				      __s32 ret, __u32 dir)
+{
+	if (ret <= 0 || !memory_lacking())
+		return;
+	if (dir == EC_DIR_RECV)
+		wire_received(cfg, sk, ret);
+	else
+		wire_sent(ctx, cfg, sk, ret);
+}
+#else
+static __always_inline void memory_read(void *ctx, const struct ec_config *cfg,
+					const struct ec_target *t, struct ec_conn *c,
+					__u64 process)
+{
+}
+
+static __always_inline void memory_wrote(const struct ec_target *t,
+					 const struct ec_conn *c, __u64 process,
+					 __u64 handle)
+{
+}
+#endif
+
+#endif
