@@ -187,11 +187,17 @@ int ec_sock_recv(struct bpf_raw_tracepoint_args *ctx)
  */
 static __always_inline int wire_at(struct bpf_raw_tracepoint_args *ctx, __u32 dir)
 {
-	struct ec_config *cfg = config_get();
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	struct ec_proc *p = bpf_map_lookup_elem(&ec_procs, &pid);
+	struct ec_config *cfg;
 
+	/* for most of the host this is all */
+	if (!p)
+		return 0;
+	cfg = config_get();
 	if (!cfg)
 		return 0;
-	wire_seen(ctx, cfg, ctx->args[0], (__s32)ctx->args[1], dir);
+	wire_seen(ctx, cfg, p, ctx->args[0], (__s32)ctx->args[1], dir);
 	return calls_learn(ctx, cfg, ctx->args[0], -1);
 }
 

@@ -297,15 +297,6 @@ static __always_inline struct span syscall_buffer(__u64 moved)
 	return s;
 }
 
-/* Does a connection over memory of this process lack its addresses? */
-static __always_inline int memory_lacking(void)
-{
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	struct ec_proc *p = bpf_map_lookup_elem(&ec_procs, &pid);
-
-	return p && p->memory && bpf_ktime_get_ns() - p->memory < EC_WIRE_KEEP_NS;
-}
-
 static __always_inline int addrs_equal(const struct ec_addrs *a, const struct ec_addrs *b)
 {
 	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
@@ -354,11 +345,12 @@ static __always_inline void wire_sent(void *ctx, const struct ec_config *cfg, __
 	bpf_map_delete_elem(&ec_wire, &key);
 }
 
-/* A socket moved `ret` bytes, or none, in the current task. */
-static __always_inline void wire_seen(void *ctx, const struct ec_config *cfg, __u64 sk,
-				      __s32 ret, __u32 dir)
+/* A socket moved `ret` bytes, or none, in the current task, of process `p`. */
+static __always_inline void wire_seen(void *ctx, const struct ec_config *cfg,
+				      const struct ec_proc *p, __u64 sk, __s32 ret,
+				      __u32 dir)
 {
-	if (ret <= 0 || !memory_lacking())
+	if (ret <= 0 || !p->memory || bpf_ktime_get_ns() - p->memory > EC_WIRE_KEEP_NS)
 		return;
 	if (dir == EC_DIR_RECV)
 		wire_received(cfg, sk, ret);

@@ -3,12 +3,13 @@
 """Programs over memory BIOs: each message tells the ports of the socket that it went by, as
 its sender sees them, and the capture must say the same or nothing."""
 import collections
+import os
 import re
 import shutil
 import subprocess
 import time
 
-from harness import (PYTHON, SLOW, SOCK_EVENTS, Capture, Server, Skip, final, free_port,
+from harness import (HELPERS, PYTHON, SLOW, SOCK_EVENTS, Capture, Server, Skip, final, free_port,
                      main, payload, scaled, wait_for, ENV)
 
 # Every message is a line "SENDER'S PORT>RECEIVER'S PORT …", answered in kind. argv of
@@ -167,5 +168,87 @@ def asyncio_pairs(place):
         judged(pair_of(place, "python", n), 2 * n)
 
 
+def later_connections(place):
+    """The first connection when the look-up is off, in the versions that differ."""
+    need_sockets()
+    for kind in "node", "python":
+        for version in TLS13, TLS12:
+            for n in (1, scaled(40)):
+                judged(pair_of(place, kind, n, version, cold=True), 2 * n)
+
+
+# A relay of bytes, the server behind it and a client of both, all in one process: the same
+# records pass four of its sockets. Clients say "t", those through the relay "r".
+NODE_ALL = """
+const [cert, key, n] = process.argv.slice(1), tls = require('tls'), fs = require('fs');
+const net = require('net'), host = '127.0.0.1';
+let left = 2 * n;
+const server = tls.createServer({cert: fs.readFileSync(cert), key: fs.readFileSync(key)}, s => {
+  s.on('data', d => s.write(`${s.localPort}>${s.remotePort} answer\\n`));
+}).listen(0, host, () => {
+  const relay = net.createServer(c => {
+    const up = net.connect(server.address().port, host);
+    c.pipe(up); up.pipe(c);
+  }).listen(0, host, () => {
+    for (let i = 0; i < n; i++)
+      for (const port of [server.address().port, relay.address().port]) {
+        let k = 4;
+        const s = tls.connect({port, host, rejectUnauthorized: false}, say);
+        function say() {
+          if (k--) return s.write(`${s.localPort}>${s.remotePort} ask\\n`);
+          s.end();
+          if (!--left) setTimeout(process.exit, 300);
+        }
+        s.on('data', say);
+      }
+  });
+});
+"""
+
+
+def one_process(place):
+    """What a process hands from socket to socket leads nowhere, never to a wrong one."""
+    need_sockets()
+    n = scaled(40)
+    cap = Capture("--format", "json",
+                  command=[*node(NODE_ALL), place.cert, place.key, str(n)],
+                  seconds=60)
+    with cap:
+        assert cap.wait(60) == 0, cap.log()
+        v = Verdicts(cap.items("data"), dirs=("sent",))
+        print(f"  one process: {v}", flush=True)
+        judged(v, 4 * n)
+
+
+def talk_of(cap, s, argv, before):
+    """sslmem's verdicts, opened before the capture or under it."""
+    helper = subprocess.Popen([os.path.join(HELPERS, "sslmem"), *argv], env=ENV,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert helper.stdout.readline() == b"open\n"
+    with before or cap() as c:
+        helper.communicate(b"\n", timeout=60 * SLOW)
+        assert helper.returncode == 0
+        time.sleep(0.5)
+        assert c.stop() == 0, c.log()
+        v = Verdicts(c.items("data"), {helper.pid, s.pid})
+        print(f"  {argv}{'' if before else ' open before'}: {v}", flush=True)
+        return v
+
+
+def kinds_of_memory(place):
+    """OpenSSL's memory BIO and BIO pairs; connections older than the capture, too, and
+    those that only send from then on."""
+    need_sockets()
+    n = scaled(40)
+    with server(place, "python") as s:
+        for how in "mem", "pair":
+            for push in ([], ["push"]):
+                argv = [how, str(s.port), str(n), "4", *push]
+                for older in (False, True):
+                    v = talk_of(lambda: Capture("--format", "json"), s, argv,
+                                None if older else Capture("--format", "json"))
+                    judged(v, 2 * n)
+
+
 if __name__ == "__main__":
-    main([node_pairs, asyncio_pairs])
+    main([node_pairs, asyncio_pairs, later_connections, one_process, kinds_of_memory])
