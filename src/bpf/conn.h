@@ -39,8 +39,30 @@ static __always_inline __u64 process_get(void *ctx, const struct ec_config *cfg)
 	READ_USER(&(dst), sizeof(dst), (const void *)((base) + (off)))
 
 /* … and those that keep bytes in memory, which the program moves to and from a socket. */
-#define BIO_TYPE_MEM  (1 | 0x0400) /* OpenSSL's own, node's */
+#define BIO_TYPE_MEM  (1 | 0x0400)
 #define BIO_TYPE_PAIR (19 | 0x0400)
+enum bio_memory { BIO_MEMORY_NO, BIO_MEMORY_OWN, BIO_MEMORY_PAIR, BIO_MEMORY_NODE };
+
+/* Many say of themselves that they are memory, curl's among them, which is a socket: the
+ * names tell (OpenSSL crypto/bio/bss_mem.c, node src/crypto/crypto_bio.cc). */
+#define METHOD_NAME 8
+#define NAME_OWN    0x622079726f6d656dull /* "memory b" */
+#define NAME_SECURE 0x6d20657275636573ull /* "secure m" */
+#define NAME_NODE   0x20736a2e65646f6eull /* "node.js " */
+
+static __always_inline enum bio_memory bio_memory(__u64 method, __u32 type)
+{
+	__u64 name = 0, text = 0;
+
+	if (type == BIO_TYPE_PAIR)
+		return BIO_MEMORY_PAIR;
+	if (type != BIO_TYPE_MEM || UREAD(name, method, METHOD_NAME) ||
+	    UREAD(text, name, 0))
+		return BIO_MEMORY_NO;
+	if (text == NAME_NODE)
+		return BIO_MEMORY_NODE;
+	return text == NAME_OWN || text == NAME_SECURE ? BIO_MEMORY_OWN : BIO_MEMORY_NO;
+}
 
 /* Some read from memory what they have received, and let the library send. */
 static __always_inline int writes_fd(const struct ec_target *t, __u64 ssl)
@@ -70,7 +92,7 @@ static __always_inline void bio_look(const struct ec_target *t, __u64 ssl, __u64
 	if (t->bio_num == EC_KOFF_NONE || UREAD(method, b, t->bio_method) ||
 	    UREAD(type, method, t->method_type))
 		return;
-	*memory = (type == BIO_TYPE_MEM || type == BIO_TYPE_PAIR) && !writes_fd(t, ssl);
+	*memory = bio_memory(method, type) && !writes_fd(t, ssl);
 	if (type != BIO_TYPE_SOCKET && type != BIO_TYPE_DGRAM &&
 	    type != BIO_TYPE_CONNECT && type != BIO_TYPE_FD)
 		return;

@@ -195,7 +195,7 @@ static __always_inline int wire_at(struct bpf_raw_tracepoint_args *ctx, __u32 di
 	if (!p)
 		return 0;
 	cfg = config_get();
-	if (!cfg)
+	if (!cfg || cfg->stop)
 		return 0;
 	wire_seen(ctx, cfg, p, ctx->args[0], (__s32)ctx->args[1], dir);
 	return calls_learn(ctx, cfg, ctx->args[0], -1);

@@ -91,10 +91,8 @@ static __always_inline int wire_key(struct span s, __u32 dir, struct ec_wire_key
 
 /* What the fields of a memory BIO are: OpenSSL crypto/bio/bss_mem.c, bss_bio.c, and node
  * src/crypto/crypto_bio.h. Were they others, nothing would match. */
-#define BIO_PTR(t)  ((t)->bio_num + 8) /* struct bio_st: num, ptr */
-#define METHOD_NAME 8
-#define NODE_NAME   0x736a2e65646f6eull /* "node.js", without its blank */
-#define NODE_HEAD   48			/* NodeBIO: read_head_ */
+#define BIO_PTR(t) ((t)->bio_num + 8) /* struct bio_st: num, ptr */
+#define NODE_HEAD  48		      /* NodeBIO: read_head_ */
 
 struct mem_buf { /* BUF_MEM */
 	__u64 length, data;
@@ -145,7 +143,7 @@ static __always_inline struct span pair_held(const struct ec_target *t, __u64 bi
 static __always_inline struct span bio_held(const struct ec_target *t, __u64 bio,
 					    __u32 dir)
 {
-	__u64 method = 0, name = 0, text = 0, ptr = 0, readp = 0;
+	__u64 method = 0, ptr = 0, readp = 0;
 	struct mem_buf b = {};
 	struct span s = {};
 	__u32 type = 0;
@@ -153,18 +151,20 @@ static __always_inline struct span bio_held(const struct ec_target *t, __u64 bio
 	if (!bio || UREAD(method, bio, t->bio_method) ||
 	    UREAD(type, method, t->method_type) || UREAD(ptr, bio, BIO_PTR(t)))
 		return s;
-	if (type == BIO_TYPE_PAIR)
+	switch (bio_memory(method, type)) {
+	case BIO_MEMORY_PAIR:
 		return pair_held(t, ptr, dir);
-	if (type != BIO_TYPE_MEM)
-		return s; /* a buffer in front of it, while the handshake lasts */
-	if (!UREAD(name, method, METHOD_NAME) && !UREAD(text, name, 0) &&
-	    (text & 0xffffffffffffffull) == NODE_NAME)
+	case BIO_MEMORY_NODE:
 		return node_held(ptr);
-	if (UREAD(readp, ptr, 8) || UREAD(b, readp, 0))
+	case BIO_MEMORY_OWN:
+		if (UREAD(readp, ptr, 8) || UREAD(b, readp, 0))
+			return s;
+		s.at = b.data;
+		s.n = b.length;
 		return s;
-	s.at = b.data;
-	s.n = b.length;
-	return s;
+	default: /* a buffer in front of it, while the handshake lasts */
+		return s;
+	}
 }
 
 /* The look-up at the sockets is told that this process is worth it. */

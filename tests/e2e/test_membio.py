@@ -7,10 +7,10 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 
-from harness import (HELPERS, PYTHON, SLOW, SOCK_EVENTS, Capture, Server, Skip, final, free_port,
-                     main, payload, scaled, wait_for, ENV)
+from harness import (HELPERS, PYTHON, SLOW, SOCK_EVENTS, Capture, Server, Skip, free_port, main, payload, scaled, ENV)
 
 # Every message is a line "SENDER'S PORT>RECEIVER'S PORT …", answered in kind. argv of
 # servers: port, certificate, key, version; of clients: port, connections, messages, version.
@@ -125,6 +125,11 @@ class Verdicts(collections.Counter):
                 f"{self.lacking()} without addresses; {self.bad[:5]}")
 
 
+def figure(text):
+    if "--quiet" not in sys.argv:
+        print("  " + text, file=sys.stderr, flush=True)
+
+
 def need_sockets():
     if not SOCK_EVENTS:
         raise Skip("kernel before 6.3")
@@ -147,7 +152,7 @@ def pair_of(place, kind, n, version=TLS13, cold=False):
         assert cap.stop() == 0, cap.log()
         mine = [i for i in cap.items("data") if s.port in ports_said(i)]
         v = Verdicts(mine)
-        print(f"  {kind} {version} {n}{' cold' if cold else ''}: {v}", flush=True)
+        figure(f"{kind} {version} {n}{' cold' if cold else ''}: {v}")
         return v
 
 
@@ -216,7 +221,7 @@ def one_process(place):
     with cap:
         assert cap.wait(60) == 0, cap.log()
         v = Verdicts(cap.items("data"), dirs=("sent",))
-        print(f"  one process: {v}", flush=True)
+        figure(f"one process: {v}")
         judged(v, 4 * n)
 
 
@@ -231,7 +236,7 @@ def talk_of(cap, s, argv, before):
         time.sleep(0.5)
         assert c.stop() == 0, c.log()
         v = Verdicts(c.items("data"), {helper.pid, s.pid})
-        print(f"  {argv}{'' if before else ' open before'}: {v}", flush=True)
+        figure(f"{' '.join(argv)}{'' if before else ' open before'}: {v}")
         return v
 
 
