@@ -296,10 +296,9 @@ static __always_inline void conn_memory(const struct ec_config *cfg, struct ec_c
 		c->gave_up = 1;
 }
 
-/* The connection of a handle, made if new; NULL: no room, counted by the caller. */
-static APART struct ec_conn *conn_get(void *ctx, const struct ec_config *cfg,
-				      const struct ec_target *t, __u32 target,
-				      const struct ec_conn_key *key)
+static APART struct ec_conn *conn_find(void *ctx, const struct ec_config *cfg,
+				       const struct ec_target *t, __u32 target,
+				       const struct ec_conn_key *key)
 {
 	struct ec_conn *c = bpf_map_lookup_elem(&ec_conns, key);
 	__u64 process = key->process, handle = key->handle;
@@ -308,11 +307,8 @@ static APART struct ec_conn *conn_get(void *ctx, const struct ec_config *cfg,
 	__u64 bio;
 	__s32 fd;
 
-	if (c && bio_same(t, handle, c)) {
-		if (c->fd >= 0 && conn_pending(c))
-			conn_learn_fd(ctx, cfg, c, process, c->fd, EC_HOW_FD);
+	if (c && bio_same(t, handle, c))
 		return c;
-	}
 	bio_look(t, handle, &bio, &fd, &memory);
 	if (c) {
 		if (!c->bio && !c->pos[0] && !c->pos[1]) {
@@ -332,11 +328,28 @@ static APART struct ec_conn *conn_get(void *ctx, const struct ec_config *cfg,
 	fresh.pid = bpf_get_current_pid_tgid() >> 32;
 	fresh.target = target;
 	conn_memory(cfg, &fresh, memory);
-	if (fd >= 0)
-		conn_learn_fd(ctx, cfg, &fresh, process, fd, EC_HOW_FD);
-	if (bpf_map_update_elem(&ec_conns, key, &fresh, BPF_NOEXIST))
-		return bpf_map_lookup_elem(&ec_conns, key);
+	bpf_map_update_elem(&ec_conns, key, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&ec_conns, key);
+}
+
+static APART int conn_look(void *ctx, const struct ec_config *cfg, struct ec_conn *c,
+			   __u64 process)
+{
+	if (c->fd >= 0 && conn_pending(c))
+		conn_learn_fd(ctx, cfg, c, process, c->fd, EC_HOW_FD);
+	return 0;
+}
+
+/* The connection of a handle, made if new; NULL: no room, counted by the caller. */
+static __always_inline struct ec_conn *conn_get(void *ctx, const struct ec_config *cfg,
+						const struct ec_target *t, __u32 target,
+						const struct ec_conn_key *key)
+{
+	struct ec_conn *c = conn_find(ctx, cfg, t, target, key);
+
+	if (c && conn_pending(c))
+		conn_look(ctx, cfg, c, key->process);
+	return c;
 }
 
 static __always_inline void conn_close(void *ctx, const struct ec_config *cfg,
