@@ -28,7 +28,10 @@ static __always_inline enum sock_verdict sock_addrs(const struct ec_koffs *k, __
 		return SOCK_NO;
 	if (family != AF_INET && family != AF_INET6)
 		return SOCK_NEVER;
-	if (KREAD(lport, sk, k->sk_lport) || KREAD(rport, sk, k->sk_rport) || !rport)
+	if (KREAD(lport, sk, k->sk_lport) || KREAD(rport, sk, k->sk_rport))
+		return SOCK_NO;
+	/* one that was reset has given its own port back, and still has data to read */
+	if (!lport || !rport)
 		return SOCK_NO;
 	__builtin_memset(a->laddr, 0, sizeof(a->laddr));
 	__builtin_memset(a->raddr, 0, sizeof(a->raddr));

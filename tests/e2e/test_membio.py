@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 
-from harness import (HELPERS, PYTHON, SLOW, SOCK_EVENTS, Capture, Server, Skip, free_port, main, payload, scaled, ENV)
+from harness import (HELPERS, PYTHON, SLOW, SOCK_EVENTS, Capture, Server, Skip, free_port, main,
+                     payload, scaled, ENV)
 
 # Every message is a line "SENDER'S PORT>RECEIVER'S PORT …", answered in kind. argv of
 # servers: port, certificate, key, version; of clients: port, connections, messages, version.
@@ -255,5 +256,16 @@ def kinds_of_memory(place):
                     judged(v, 2 * n)
 
 
+def reset_connections(place):
+    """A socket that was reset has data left, but no port of its own: none is made up."""
+    need_sockets()
+    with server(place, "python") as s:
+        argv = ["mem", str(s.port), "40", "4", "reset"]
+        for _ in range(3):
+            v = talk_of(lambda: Capture("--format", "json"), s, argv, None)
+            assert v["wrong"] == 0 and v["right"], v
+
+
 if __name__ == "__main__":
-    main([node_pairs, asyncio_pairs, later_connections, one_process, kinds_of_memory])
+    main([node_pairs, asyncio_pairs, later_connections, one_process, kinds_of_memory,
+          reset_connections])

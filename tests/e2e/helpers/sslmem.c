@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A client over memory: `sslmem mem|pair PORT CONNECTIONS MESSAGES [push]`. Bytes pass
- * through OpenSSL's memory BIO or a BIO pair; connections take turns in one thread. Once
- * all are open it says "open" and waits for a line on stdin, then says in each message
- * between which ports it goes. push: nothing is received from then on.
+ * A client over memory: `sslmem mem|pair PORT CONNECTIONS MESSAGES [push|reset]`. Bytes
+ * pass through OpenSSL's memory BIO or a BIO pair; connections take turns in one thread.
+ * Once all are open it says "open" and waits for a line on stdin, then says in each
+ * message between which ports it goes. push: nothing is received from then on; reset: and
+ * the connections are reset at the end.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -99,15 +100,26 @@ static void say(struct conn *c, bool push)
 		receive(c);
 }
 
+/* What nobody read would reset the connection, and the peer lose what it has not read. */
+static void finish(struct conn *c)
+{
+	char buf[32768];
+
+	shutdown(c->fd, SHUT_WR);
+	while (recv(c->fd, buf, sizeof(buf), 0) > 0)
+		;
+}
+
 int main(int argc, char **argv)
 {
 	static struct conn conns[CONNS_MAX];
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	bool push = argc == 6 && !strcmp(argv[5], "push");
+	bool reset = argc == 6 && !strcmp(argv[5], "reset");
+	bool push = reset || (argc == 6 && !strcmp(argv[5], "push"));
 	int n, messages;
 
 	if (argc < 5 || !ctx)
-		errx(2, "usage: sslmem mem|pair PORT CONNECTIONS MESSAGES [push]");
+		errx(2, "usage: sslmem mem|pair PORT CONNECTIONS MESSAGES [push|reset]");
 	n = atoi(argv[3]);
 	messages = atoi(argv[4]);
 	if (n > CONNS_MAX)
@@ -120,5 +132,7 @@ int main(int argc, char **argv)
 	for (int k = 0; k < messages; k++)
 		for (int i = 0; i < n; i++)
 			say(&conns[i], push);
+	for (int i = 0; i < n && !reset; i++)
+		finish(&conns[i]);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "unit/open_files.h"
 #include <errno.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define V(a, b, c) ((uint32_t)(a) << 16 | (b) << 8 | (c))
 
