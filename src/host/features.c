@@ -298,11 +298,11 @@ static bool try_sock_events(void)
 static bool try_task_regs(void)
 {
 	static const struct bpf_insn insns[] = {
-		CALL(HELPER_CURRENT_TASK),
+		EC_INSN_CALL(HELPER_CURRENT_TASK),
 		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1},
-		CALL(HELPER_TASK_REGS),
-		MOV(BPF_REG_0, 0),
-		EXIT()};
+		EC_INSN_CALL(HELPER_TASK_REGS),
+		EC_INSN_MOV(BPF_REG_0, 0),
+		EC_INSN_EXIT()};
 	_ec_close_ int prog =
 		load(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, insns, EC_ARRAY_SIZE(insns));
 
