@@ -5,6 +5,7 @@
  * from its own file only.
  */
 #include "target/code.h"
+#include "target/distance.h"
 #include "target/insn.h"
 #include <errno.h>
 #include <string.h>
@@ -68,15 +69,11 @@ static int candidate(struct sites *s, uint64_t at)
 static int scan_code(struct sites *s, const struct ec_elf_seg *g)
 {
 	const uint8_t *p = s->f->p + g->offset;
+	uint64_t i = 0;
 
-	for (uint64_t i = 0; i + 4 <= g->size; i++) {
-		int32_t rel;
-		int err;
+	while ((i = ec_distance_next(p, g->size, i, s->fn - g->va, 0)) < g->size) {
+		int err = candidate(s, g->va + i++);
 
-		memcpy(&rel, p + i, sizeof(rel));
-		if (g->va + i + 4 + rel != s->fn)
-			continue;
-		err = candidate(s, g->va + i);
 		if (err)
 			return err;
 	}

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define FOUND_MAX 65536 /* a file that has more is not worth the time */
+#define FOUND_MAX 65536	       /* a file that has more is not worth the time */
+#define READ_MAX  (1ull << 30) /* hostile headers may name the same bytes many times */
 
 struct look {
 	const struct ec_file *f;
@@ -49,4 +50,19 @@ int ec_texts_find(const struct ec_file *f, const char *const *texts, unsigned in
 		v[i] = (struct ec_needle){.text = texts[i]};
 	err = ec_needles_each(f, v, n, hit, &l);
 	return err < 0 ? err : (int)l.n;
+}
+
+bool ec_texts_any(const struct ec_file *f, const char *text)
+{
+	uint64_t left = READ_MAX;
+	size_t len = strlen(text);
+
+	for (unsigned int i = 0; i < f->nsegs && left; i++) {
+		uint64_t size = EC_MIN(f->seg[i].size, left);
+
+		if (memmem(f->p + f->seg[i].offset, size, text, len))
+			return true;
+		left -= size;
+	}
+	return false;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "target/xref.h"
+#include "target/distance.h"
 #include "target/elf.h"
 #include <errno.h>
 #include <string.h>
@@ -94,16 +95,13 @@ static int add_branch(struct scan *s, uint64_t at, uint64_t to, bool call, bool 
  */
 static int scan_distances(struct scan *s)
 {
-	uint64_t low = s->low - s->seg->va - 4, span = s->span, n = s->size;
-	const uint8_t *p = s->p;
+	uint64_t low = s->low - s->seg->va, n = s->size;
 
-	for (uint64_t i = 0; i + 4 <= n; i++) {
+	for (uint64_t i = 0; (i = ec_distance_next(s->p, n, i, low, s->span)) < n; i++) {
 		int32_t d;
 		int err;
 
-		memcpy(&d, p + i, sizeof(d));
-		if (i + (uint64_t)(int64_t)d - low > span)
-			continue;
+		memcpy(&d, s->p + i, sizeof(d));
 		err = s->hit(s, i, s->seg->va + i + 4 + (uint64_t)(int64_t)d);
 		if (err)
 			return err;

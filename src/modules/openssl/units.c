@@ -412,6 +412,9 @@ int ec_units_open(const struct ec_file *f, struct ec_units *us)
 	int err;
 
 	memset(us, 0, sizeof(*us));
+	/* most files of a host; the other path begins with the same */
+	if (!ec_texts_any(f, texts[PATH_C]))
+		return -ENOENT;
 	us->f = f;
 	us->v = calloc(UNITS_MAX, sizeof(struct ec_unit *));
 	if (!us->v)

@@ -99,6 +99,8 @@ static void test_texts(void **state)
 	/* as many as there is room for, and how many there are */
 	memset(t, 0, sizeof(t));
 	assert_int_equal(ec_texts_find(o.f, texts, 2, t, 1), 4);
+	assert_true(ec_texts_any(o.f, "is some/w"));
+	assert_false(ec_texts_any(o.f, "where.cpp"));
 	assert_int_equal(t[0].va, TEXT + 14);
 	assert_int_equal(t[1].va, 0);
 	ec_file_free(o.f);
