@@ -12,6 +12,9 @@
 #define EC_ELF_DYN   65536	  /* entries of the dynamic table that are read */
 #define EC_ELF_SYMS  (8u << 20)	  /* symbols of a table that are read */
 #define EC_ELF_FILE  (4ull << 30) /* bytes of a file */
+/* Bytes of segments that a search reads: hostile headers name the same bytes many times.
+ */
+#define EC_ELF_READ  (1ull << 30)
 
 /* A run of the file, and where the loader puts it. */
 struct ec_elf_seg {

@@ -248,24 +248,21 @@ static bool begins_string(const uint8_t *start, const uint8_t *p)
 
 const char *ec_file_find_string(const struct ec_file *f, const char *prefix)
 {
+	uint64_t left = EC_ELF_READ;
 	size_t len = strlen(prefix);
 
 	if (!len)
 		return NULL;
-	for (unsigned int i = 0; i < f->nsegs; i++) {
+	for (unsigned int i = 0; i < f->nsegs && left; i++) {
 		const uint8_t *start = f->p + f->seg[i].offset, *p = start, *hit;
-		uint64_t left = f->seg[i].size;
+		uint64_t size = EC_MIN(f->seg[i].size, left);
+		/* nothing behind the last NUL is a string */
+		const uint8_t *end = memrchr(start, 0, size);
 
-		while ((hit = memmem(p, left, prefix, len))) {
-			left -= hit - p;
-			/* No NUL from here on: none for a later hit either. */
-			if (!memchr(hit, 0, left))
-				break;
+		for (; end && (hit = memmem(p, end - p, prefix, len)); p = hit + 1)
 			if (begins_string(start, hit))
 				return (const char *)hit;
-			p = hit + 1;
-			left--;
-		}
+		left -= size;
 	}
 	return NULL;
 }

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define READ_MAX (1ull << 30) /* hostile headers may name the same bytes many times */
 #define PAIRS	 65536
 #define DOTS_MAX 64 /* bytes of a version that are looked at */
 
@@ -128,7 +127,7 @@ int ec_needles_each(const struct ec_file *f, const struct ec_needle *v, unsigned
 		    int (*hit)(void *ctx, unsigned int i, uint64_t off), void *ctx)
 {
 	_ec_free_ struct search *s = calloc(1, sizeof(*s));
-	uint64_t left = READ_MAX;
+	uint64_t left = EC_ELF_READ;
 	int err = 0;
 
 	if (!s)

@@ -5,8 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define FOUND_MAX 65536	       /* a file that has more is not worth the time */
-#define READ_MAX  (1ull << 30) /* hostile headers may name the same bytes many times */
+#define FOUND_MAX 65536 /* a file that has more is not worth the time */
 
 struct look {
 	const struct ec_file *f;
@@ -54,7 +53,7 @@ int ec_texts_find(const struct ec_file *f, const char *const *texts, unsigned in
 
 bool ec_texts_any(const struct ec_file *f, const char *text)
 {
-	uint64_t left = READ_MAX;
+	uint64_t left = EC_ELF_READ;
 	size_t len = strlen(text);
 
 	for (unsigned int i = 0; i < f->nsegs && left; i++) {

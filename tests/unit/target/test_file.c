@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <time.h>
 #include <cmocka.h>
 
 static int open_path(const char *path, struct ec_file **f)
@@ -109,6 +110,33 @@ static void test_strings(void **state)
 	assert_null(ec_file_find_string(f, "no such words are in this library"));
 	assert_null(ec_file_find_string(f, ""));
 	ec_file_free(f);
+}
+
+/* Words that begin no string, over and over, and one NUL behind them all. */
+static void test_hostile_strings(void **state)
+{
+	static const char word[] = "OpenSSL 4.";
+	size_t n = 4 << 20, len = sizeof(word) - 1;
+	uint8_t *elf = calloc(1, n);
+	struct ec_file *f = NULL;
+	Elf64_Phdr ph;
+	clock_t began;
+
+	assert_non_null(elf);
+	mini_elf(elf, EM_X86_64, "x", NULL, "", 0);
+	memcpy(&ph, elf + sizeof(Elf64_Ehdr), sizeof(ph));
+	ph.p_filesz = ph.p_memsz = n;
+	memcpy(elf + sizeof(Elf64_Ehdr), &ph, sizeof(ph));
+	memset(elf + MINI_SIZE, 'x', n - MINI_SIZE - 1);
+	for (size_t at = MINI_SIZE + 1; at + len < n; at += len)
+		memcpy(elf + at, word, len);
+	assert_int_equal(ec_file_from_memory(elf, n, true, &f), 0);
+	began = clock();
+	assert_null(ec_file_find_string(f, word));
+	assert_true(clock() - began < 5 * CLOCKS_PER_SEC);
+	assert_non_null(ec_file_find_string(f, "xOpenSSL 4."));
+	ec_file_free(f);
+	free(elf);
 }
 
 static void test_not_ours(void **state)
@@ -343,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_libssl),
 		cmocka_unit_test(test_symbols_as_readelf_says),
 		cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_hostile_strings),
 		cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_architectures),
 		cmocka_unit_test(test_mini),
