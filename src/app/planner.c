@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 
 static void answer(int sock, uint32_t id, uint32_t module, int err,
 		   const struct ec_plan *plan)
@@ -120,6 +121,17 @@ static const struct ec_plan_ask *ask_of(const struct ec_msg *m, const char *body
 	return &ask;
 }
 
+/*
+ * A file that takes too long ends us, which costs that file. By the time of the
+ * processor: a slow disk is no fault of it.
+ */
+static void time_limit(time_t seconds)
+{
+	struct itimerval t = {.it_value.tv_sec = seconds};
+
+	setitimer(ITIMER_PROF, &t, NULL);
+}
+
 static int planner_main(void *ctx, int sock)
 {
 	struct ec_cache *cache = ctx; /* our copy: nothing of it goes back */
@@ -148,12 +160,14 @@ static int planner_main(void *ctx, int sock)
 		if (err)
 			return 0;
 		memset(&plan, 0, sizeof(plan));
+		time_limit(EC_PLANNER_TIME);
 		if (m.type == EC_MSG_PLAN && fd >= 0 && m.arg == EC_PLAN_ANY)
 			err = survey_file(fd, &plan, &m.arg);
 		else if (m.type != EC_MSG_PLAN || fd < 0 || m.arg >= ec_modules_count)
 			err = -EINVAL;
 		else
 			err = plan_file(cache, fd, m.arg, ask_of(&m, body), &plan);
+		time_limit(0);
 		if (fd >= 0)
 			close(fd);
 		answer(sock, m.id, m.arg, err, &plan);

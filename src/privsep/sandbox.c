@@ -60,6 +60,10 @@ static const int worker_only[] = {
 	SCMP_SYS(set_robust_list),
 };
 
+static const int planner_only[] = {
+	SCMP_SYS(setitimer), /* of the time that a file may take */
+};
+
 static int filter_load(const int *more, size_t nmore)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -84,7 +88,7 @@ static int filter_load(const int *more, size_t nmore)
 
 int ec_sandbox_planner(void)
 {
-	return filter_load(NULL, 0);
+	return filter_load(planner_only, sizeof(planner_only) / sizeof(planner_only[0]));
 }
 
 int ec_sandbox_worker(void)
