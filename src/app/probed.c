@@ -218,12 +218,13 @@ int ec_probed_add(struct ec_probed *p, const struct ec_probed_file *f)
 	return 0;
 }
 
-void ec_probed_version(struct ec_probed *p, uint32_t target, const char *version)
+bool ec_probed_version(struct ec_probed *p, uint32_t target, const char *version)
 {
 	struct one *t = by_id(p, target);
 
-	if (t)
+	if (t && version[0])
 		snprintf(t->rec.version, sizeof(t->rec.version), "%s", version);
+	return t;
 }
 
 /* --- twice ------------------------------------------------------------------ */

@@ -37,8 +37,8 @@ struct ec_probed_file {
 	unsigned int probes;
 };
 int ec_probed_add(struct ec_probed *p, const struct ec_probed_file *f);
-/* What was learned of it since. */
-void ec_probed_version(struct ec_probed *p, uint32_t target, const char *version);
+/* What was learned of it since, "" for nothing; false: it is gone, and that was told. */
+bool ec_probed_version(struct ec_probed *p, uint32_t target, const char *version);
 bool ec_probed_has(const struct ec_probed *p, uint64_t dev, uint64_t ino);
 unsigned int ec_probed_count(const struct ec_probed *p);
 unsigned int ec_probed_probes(const struct ec_probed *p);

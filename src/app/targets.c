@@ -96,13 +96,13 @@ static enum ec_fail_id fail_of(int err)
 static void told_beside(struct ec_targets *t, struct ec_beside *b,
 			const struct ec_plan *plan)
 {
-	bool known = plan && plan->version[0];
+	const char *version = plan ? plan->version : "";
 
-	if (known) {
-		snprintf(b->rec.version, sizeof(b->rec.version), "%s", plan->version);
-		ec_probed_version(t->probed, b->rec.h.target, plan->version);
-	}
-	ec_remarks_say(&t->remarks, b->rec.path, &b->plan, !known);
+	if (!ec_probed_version(t->probed, b->rec.h.target, version))
+		return;
+	if (version[0])
+		snprintf(b->rec.version, sizeof(b->rec.version), "%s", version);
+	ec_remarks_say(&t->remarks, b->rec.path, &b->plan, !version[0]);
 	t->o.record(t->o.ctx, &b->rec);
 }
 
