@@ -222,15 +222,25 @@ static uint64_t skip_padding(const struct ec_file *f, uint64_t va, uint64_t limi
 	return va;
 }
 
+/*
+ * A start that only the end of the one before tells must look like one, and lie like one:
+ * a return probe in the middle of a function would take something else for the address
+ * that it returns to.
+ */
+static bool looks_like_start(const struct ec_file *f, uint64_t va, uint64_t limit)
+{
+	struct ec_insn in;
+
+	return !ec_insn_get(f, va, limit, &in) && is_prologue(f, &in) &&
+	       (f->arch == EC_ARCH_AARCH64 || !(va % ALIGNED) || ec_insn_is_landing(&in));
+}
+
 /* Does a function seem to begin behind `va`, with what functions begin with? */
 static bool another_begins(const struct ec_file *f, uint64_t va, uint64_t limit)
 {
 	uint64_t next = skip_padding(f, va, limit);
-	struct ec_insn in;
 
-	return !ec_insn_get(f, next, limit, &in) && is_prologue(f, &in) &&
-	       (f->arch == EC_ARCH_AARCH64 || ec_insn_is_landing(&in) ||
-		!(next % ALIGNED));
+	return looks_like_start(f, next, limit);
 }
 
 /* Behind a call that nobody seems to come back from. */
@@ -286,14 +296,6 @@ static uint64_t flow_end(struct ec_functions *fs, uint64_t start, uint64_t limit
 			return va;
 	}
 	return EC_MIN(va, limit);
-}
-
-/* A start that only the end of the one before tells must look like one. */
-static bool looks_like_start(const struct ec_file *f, uint64_t va, uint64_t limit)
-{
-	struct ec_insn in;
-
-	return !ec_insn_get(f, va, limit, &in) && is_prologue(f, &in);
 }
 
 int ec_functions_at(struct ec_functions *fs, uint64_t va, struct ec_function *out)

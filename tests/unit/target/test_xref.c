@@ -243,6 +243,63 @@ static void test_functions(void **state)
 	ec_functions_free(NULL);
 }
 
+/* What nobody calls may be the middle of a function, where no probe may stand. */
+static void test_uncalled(void **state)
+{
+	static const uint8_t code[] = {
+		/* 1000 */ 0xe8,
+		0x0b,
+		0x00,
+		0x00,
+		0x00,
+		0xc3, /* call 1010; ret */
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		/* 1010 */ 0xc3,
+		/* 1011 */ 0x55,
+		0x5d,
+		0xc3, /* push %rbp; pop %rbp; ret */
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		0xcc,
+		/* 1020 */ 0x55,
+		0x5d,
+		0xc3,
+	};
+	static const uint64_t near = 0x1012;
+	struct ec_functions *fs = NULL;
+	uint8_t elf[MINI_SIZE];
+	struct ec_function fn;
+	struct ec_file *f = mini(elf, EM_X86_64, code, sizeof(code));
+
+	assert_int_equal(ec_functions_open(f, &near, 1, &fs), 0);
+	assert_int_equal(ec_functions_at(fs, 0x1012, &fn), 0);
+	assert_int_equal(fn.sym.va, 0x1011);
+	assert_int_equal(fn.by, EC_FUNCTION_PIECE);
+	assert_int_equal(ec_functions_at(fs, 0x1021, &fn), 0);
+	assert_int_equal(fn.sym.va, 0x1020);
+	assert_int_equal(fn.by, EC_FUNCTION_FLOW);
+	ec_functions_free(fs);
+	ec_file_free(f);
+}
+
 /* How many of a real library's functions are found at their start, of 100. */
 static int right(const char *path, bool unwind)
 {
@@ -291,10 +348,10 @@ static void test_real(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_texts), cmocka_unit_test(test_find),
-		cmocka_unit_test(test_fixed), cmocka_unit_test(test_branches),
-		cmocka_unit_test(test_gist),  cmocka_unit_test(test_functions),
-		cmocka_unit_test(test_real),
+		cmocka_unit_test(test_texts),	 cmocka_unit_test(test_find),
+		cmocka_unit_test(test_fixed),	 cmocka_unit_test(test_branches),
+		cmocka_unit_test(test_gist),	 cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_uncalled), cmocka_unit_test(test_real),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
