@@ -124,7 +124,8 @@ static int run(struct search *s, const uint8_t *p, uint64_t n)
 }
 
 int ec_needles_each(const struct ec_file *f, const struct ec_needle *v, unsigned int n,
-		    int (*hit)(void *ctx, unsigned int i, uint64_t off), void *ctx)
+		    uint32_t skip, int (*hit)(void *ctx, unsigned int i, uint64_t off),
+		    void *ctx)
 {
 	_ec_free_ struct search *s = calloc(1, sizeof(*s));
 	uint64_t left = EC_ELF_READ;
@@ -141,6 +142,8 @@ int ec_needles_each(const struct ec_file *f, const struct ec_needle *v, unsigned
 	for (unsigned int i = 0; i < f->nsegs && left && !err; i++) {
 		uint64_t size = EC_MIN(f->seg[i].size, left);
 
+		if (f->seg[i].flags & skip)
+			continue;
 		err = run(s, f->p + f->seg[i].offset, size);
 		left -= size;
 	}
@@ -161,5 +164,5 @@ void ec_needles_find(const struct ec_file *f, const struct ec_needle *v, unsigne
 {
 	for (unsigned int i = 0; i < n; i++)
 		hits[i] = EC_NEEDLE_NONE;
-	ec_needles_each(f, v, n, first, hits);
+	ec_needles_each(f, v, n, 0, first, hits);
 }

@@ -33,11 +33,13 @@ struct ec_needle {
 void ec_needles_find(const struct ec_file *f, const struct ec_needle *v, unsigned int n,
 		     uint64_t *hits);
 /*
- * Each place of each of them, by their order in the segments: until `hit`, which gets the
- * needle's number, returns something else than 0. What that was, or -ENOMEM.
+ * Each place of each of them, by their order in the segments that have none of the flags
+ * `skip`: until `hit`, which gets the needle's number, returns something else than 0.
+ * What that was, or -ENOMEM.
  */
 int ec_needles_each(const struct ec_file *f, const struct ec_needle *v, unsigned int n,
-		    int (*hit)(void *ctx, unsigned int i, uint64_t off), void *ctx);
+		    uint32_t skip, int (*hit)(void *ctx, unsigned int i, uint64_t off),
+		    void *ctx);
 /*
  * The version that begins at a file offset: digits, dots, letters, '+', '-', '_' as far
  * as they go. Length, 0 if no digit stands there; out is ended by NUL.

@@ -37,6 +37,18 @@ static int hit(void *ctx, unsigned int i, uint64_t off)
 	return 0;
 }
 
+/*
+ * Linkers put literals into a segment of their own, or all into the one with the code.
+ * Code is most of a program: seldom in memory as a whole, and long to read from a disk.
+ */
+static uint32_t no_literals(const struct ec_file *f)
+{
+	for (unsigned int i = 0; i < f->nsegs; i++)
+		if ((f->seg[i].flags & (PF_R | PF_W | PF_X)) == PF_R)
+			return PF_X;
+	return 0;
+}
+
 int ec_texts_find(const struct ec_file *f, const char *const *texts, unsigned int n,
 		  struct ec_text *out, unsigned int max)
 {
@@ -47,18 +59,21 @@ int ec_texts_find(const struct ec_file *f, const char *const *texts, unsigned in
 	n = EC_MIN(n, (unsigned int)EC_NEEDLES_MAX);
 	for (unsigned int i = 0; i < n; i++)
 		v[i] = (struct ec_needle){.text = texts[i]};
-	err = ec_needles_each(f, v, n, hit, &l);
+	err = ec_needles_each(f, v, n, no_literals(f), hit, &l);
 	return err < 0 ? err : (int)l.n;
 }
 
 bool ec_texts_any(const struct ec_file *f, const char *text)
 {
+	uint32_t skip = no_literals(f);
 	uint64_t left = EC_ELF_READ;
 	size_t len = strlen(text);
 
 	for (unsigned int i = 0; i < f->nsegs && left; i++) {
 		uint64_t size = EC_MIN(f->seg[i].size, left);
 
+		if (f->seg[i].flags & skip)
+			continue;
 		if (memmem(f->p + f->seg[i].offset, size, text, len))
 			return true;
 		left -= size;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every string of a file's loaded segments that ends as one of some texts does. */
+/*
+ * Every string of a file's loaded segments that ends as one of some texts does; not of
+ * those with code, where others are only read.
+ */
 #ifndef EC_TARGET_TEXTS_H
 #define EC_TARGET_TEXTS_H
 
@@ -21,7 +24,7 @@ int ec_texts_find(const struct ec_file *f, const char *const *texts, unsigned in
 		  struct ec_text *out, unsigned int max);
 
 /*
- * Is `text` anywhere in the segments, whatever stands around it? Seven times as fast:
+ * Is `text` anywhere in them, whatever stands around it? Seven times as fast:
  * what most files lack is to be asked for first.
  */
 bool ec_texts_any(const struct ec_file *f, const char *text);

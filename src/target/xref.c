@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define PAIR_MAX 32 /* instructions from `adrp` to its `add` */
+#define PAIR_MAX 32	    /* instructions from `adrp` to its `add` */
+#define APART	 (1u << 20) /* between ranges that belong to no group */
+#define GROUPS	 8
 
 struct scan {
 	const struct ec_file *f;
@@ -303,6 +305,27 @@ static int by_target(const void *a, const void *b)
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
+/*
+ * What lies between ranges that are far apart is half of the program, and all its calls
+ * would be looked at: each group has a pass of its own.
+ */
+static int scan_groups(struct scan *s, const struct ec_range *r, size_t n)
+{
+	int err = 0;
+
+	for (size_t from = 0, to, groups = 1; from < n && !err; from = to, groups++) {
+		for (to = from + 1; to < n; to++)
+			if (groups < GROUPS && r[to].va - r[to - 1].end > APART)
+				break;
+		s->ranges = r + from;
+		s->nranges = to - from;
+		s->low = r[from].va;
+		s->span = r[to - 1].end - r[from].va;
+		err = each_code(s, scan_distances);
+	}
+	return err;
+}
+
 int ec_xref_branches(const struct ec_file *f, const struct ec_range *ranges, size_t n,
 		     struct ec_branch **out, size_t *count)
 {
@@ -313,11 +336,9 @@ int ec_xref_branches(const struct ec_file *f, const struct ec_range *ranges, siz
 	*count = 0;
 	if (!n)
 		return 0;
-	s.low = ranges[0].va;
-	s.span = ranges[n - 1].end - ranges[0].va;
 	s.hit = branch_hit;
-	err = each_code(&s,
-			f->arch == EC_ARCH_X86_64 ? scan_distances : scan_branches_arm64);
+	err = f->arch == EC_ARCH_X86_64 ? scan_groups(&s, ranges, n)
+					: each_code(&s, scan_branches_arm64);
 	if (err) {
 		free(s.branches);
 		return err;
