@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -48,17 +49,17 @@ void ec_remarks_say(struct ec_remarks *r, const char *path, const struct ec_plan
 		ec_info("%s: %s", path, plan->note);
 }
 
-/* Below `root`, links resolved as who lives there does; before 5.6 no links at all. */
-static int open_below(int root, const char *path, int flags)
+/* Below `dir`, by what `resolve` lets links do; before 5.6 by none at its end. */
+static int open_below(int dir, const char *path, int flags, uint64_t resolve)
 {
-	struct open_how how = {.flags = flags | O_CLOEXEC,
-			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-	int fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	struct open_how how = {.flags = flags | O_PATH | O_CLOEXEC,
+			       .resolve = resolve | RESOLVE_NO_MAGICLINKS};
+	int fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
 
 	if (fd < 0 && errno == ENOSYS) {
 		while (*path == '/')
 			path++;
-		fd = openat(root, path, flags | O_CLOEXEC | O_NOFOLLOW);
+		fd = openat(dir, *path ? path : ".", how.flags | O_NOFOLLOW);
 	}
 	return fd < 0 ? -errno : fd;
 }
@@ -70,32 +71,43 @@ static bool is_file(int dir, const char *name, uint64_t dev, uint64_t ino)
 	return !fstatat(dir, name, &st, 0) && st.st_dev == dev && st.st_ino == ino;
 }
 
-static int open_in(const char *root_path, const char *path, uint64_t dev, uint64_t ino,
-		   const char *name)
+/* The folder of `path`, as seen from `root`, if the file is in it. */
+static int open_folder(const char *root_path, const char *path, uint64_t dev,
+		       uint64_t ino)
 {
 	const char *slash = strrchr(path, '/');
 	_ec_close_ int root = open(root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_ec_close_ int dir = -1, fd = -1;
-	char folder[PATH_MAX], again[40];
-	struct stat st;
-	int reader;
+	_ec_close_ int dir = -1;
+	char folder[PATH_MAX];
 
 	if (root < 0)
 		return -errno;
-	if (!slash || (size_t)(slash - path) + 2 > sizeof(folder))
+	if ((size_t)(slash - path) + 2 > sizeof(folder))
 		return -ENAMETOOLONG;
 	memcpy(folder, path, slash - path + 1);
 	folder[slash - path + 1] = 0;
-	dir = open_below(root, folder, O_PATH | O_DIRECTORY);
+	dir = open_below(root, folder, O_DIRECTORY, RESOLVE_IN_ROOT);
 	if (dir < 0)
 		return dir;
-	if (!is_file(dir, slash + 1, dev, ino))
-		return -ESTALE;
-	if (strlen(folder) + strlen(name) >= sizeof(folder))
-		return -ENAMETOOLONG;
-	strcat(folder, name);
-	/* a device must not even be opened */
-	fd = open_below(root, folder, O_PATH);
+	return is_file(dir, slash + 1, dev, ino) ? EC_TAKE_FD(dir) : -ESTALE;
+}
+
+static int open_in(const char *root_path, const char *path, uint64_t dev, uint64_t ino,
+		   const char *name)
+{
+	_ec_close_ int dir = open_folder(root_path, path, dev, ino), fd = -1;
+	char again[40];
+	struct stat st;
+	int reader;
+
+	if (dir < 0)
+		return dir;
+	/*
+	 * Who may write to the folder must not have us open other files for him with our
+	 * rights: links lead to other names in it at most. A device must not even be
+	 * opened.
+	 */
+	fd = open_below(dir, name, 0, RESOLVE_BENEATH | RESOLVE_NO_XDEV);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
@@ -111,7 +123,8 @@ int ec_beside_open(const char *path, pid_t pid, uint64_t dev, uint64_t ino,
 	char root[40];
 	int fd = -ENOENT;
 
-	if (path[0] != '/' || strchr(name, '/') || !*name || *name == '.')
+	/* from the planner, which sees what we open: libraries, nothing else */
+	if (path[0] != '/' || strchr(name, '/') || fnmatch("lib*.so*", name, 0))
 		return -EINVAL;
 	snprintf(root, sizeof(root), "/proc/%d/root", pid);
 	if (pid)

@@ -20,16 +20,15 @@ struct ec_remarks {
 
 /*
  * The remarks of a plan that are not empty, each once a build, or a name where a file has
- * no build id; `version`: also those
- * that the version is not known.
+ * no build id; `version`: also those that the version is not known.
  */
 void ec_remarks_say(struct ec_remarks *r, const char *path, const struct ec_plan *plan,
 		    bool version);
 
 /*
- * Opens the regular file `name` in the folder of `path`, which is (dev, ino) as the
- * process `pid` sees it, or we (0). The descriptor, -ESTALE when another file is there,
- * -errno.
+ * Opens the regular file `name` ("lib….so…"; a link that stays in the folder, too) in the
+ * folder of `path`, which is (dev, ino) as the process `pid` sees it, or we (0). The
+ * descriptor, -ESTALE when another file is there, -errno.
  */
 int ec_beside_open(const char *path, pid_t pid, uint64_t dev, uint64_t ino,
 		   const char *name);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define PAIR_MAX 32	    /* instructions from `adrp` to its `add` */
-#define APART	 (1u << 20) /* between ranges that belong to no group */
+#define GAP	 (1u << 20) /* between ranges that belong to no group */
 #define GROUPS	 8
 
 struct scan {
@@ -315,7 +315,7 @@ static int scan_groups(struct scan *s, const struct ec_range *r, size_t n)
 
 	for (size_t from = 0, to, groups = 1; from < n && !err; from = to, groups++) {
 		for (to = from + 1; to < n; to++)
-			if (groups < GROUPS && r[to].va - r[to - 1].end > APART)
+			if (groups < GROUPS && r[to].va - r[to - 1].end > GAP)
 				break;
 		s->ranges = r + from;
 		s->nranges = to - from;

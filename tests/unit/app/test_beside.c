@@ -69,6 +69,7 @@ static void test_open(void **state)
 	assert_int_equal(try(0, "/etc/passwd"), -EINVAL);
 	assert_int_equal(try(0, ".."), -EINVAL);
 	assert_int_equal(try(0, ""), -EINVAL);
+	assert_int_equal(try(0, "id_rsa"), -EINVAL);
 	/* the folder must be the one in which the library is */
 	assert_int_equal(
 		ec_beside_open(lib, 0, st.st_dev, st.st_ino + 1, "libcrypto.so.3"),
@@ -85,7 +86,14 @@ static void test_others(void **state)
 	assert_int_equal(try(0, "libcrypto.so.3"), -ENOENT);
 	unlink(near);
 	assert_int_equal(symlink("/dev/null", near), 0);
-	assert_int_equal(try(0, "libcrypto.so.3"), -ENOENT);
+	assert_int_equal(try(0, "libcrypto.so.3"), -EXDEV);
+	unlink(near);
+	/* by our rights, to what is not his */
+	assert_int_equal(symlink("/etc/shadow", near), 0);
+	assert_int_equal(try(0, "libcrypto.so.3"), -EXDEV);
+	unlink(near);
+	assert_int_equal(symlink("../../etc/shadow", near), 0);
+	assert_int_equal(try(0, "libcrypto.so.3"), -EXDEV);
 	unlink(near);
 	/* a link as distributions have it */
 	assert_int_equal(symlink("libssl.so.3", near), 0);
