@@ -8,7 +8,9 @@
 #include "privsep/child.h"
 
 #define EC_PLANNER_MEMORY (4ull << 30) /* address space, bytes: files are mapped */
-#define EC_PLANNER_TIME	  10	       /* seconds of the processor a file may take */
+#define EC_PLANNER_TIME	  10	       /* seconds of the processor that a file may take */
+/* Seconds until it is given up, with others before it: disks are slow, hosts are busy. */
+#define EC_PLANNER_WAIT	  80
 
 /* It goes on with a copy of the cache as it is now, which stays the caller's; NULL: none.
  */

@@ -141,7 +141,7 @@ static int drain(struct ec_survey *s, unsigned int left)
 	while (!err && s->nwaiting > left) {
 		struct pollfd p = {.fd = s->planner.sock, .events = POLLIN};
 		struct ec_msg m;
-		int fd = -1, n = poll(&p, 1, EC_PLANNER_TIME * 1000);
+		int fd = -1, n = poll(&p, 1, EC_PLANNER_WAIT * 1000);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -275,7 +275,7 @@ static void room_wait(struct ec_targets *t)
 	while (t->waiting >= FILES_MAX && t->planner.sock >= 0) {
 		struct pollfd p = {.fd = t->planner.sock, .events = POLLIN};
 
-		if (poll(&p, 1, IN_FLIGHT * EC_PLANNER_TIME * 1000) > 0)
+		if (poll(&p, 1, EC_PLANNER_WAIT * 1000) > 0)
 			on_planner(t, 0);
 		else
 			planner_lost(t, "it took too long");
@@ -289,7 +289,7 @@ static void on_watchdog(void *ctx, uint32_t events)
 	uint64_t now = ec_clock_mono();
 
 	for (struct ec_tfile *f = t->first; f; f = f->next) {
-		if (f->asked && now - f->asked > IN_FLIGHT * EC_PLANNER_TIME * EC_NSEC) {
+		if (f->asked && now - f->asked > EC_PLANNER_WAIT * EC_NSEC) {
 			planner_lost(t, "it took too long");
 			return;
 		}
