@@ -150,10 +150,10 @@ static void refuse(struct ec_targets *t, const struct ec_tfile *f, int err,
 	if (!why && err != -ENOEXEC && err != -EBADMSG && err != -ENOTSUP &&
 	    err != -ENOENT)
 		why = strerror(-err);
-	if (!why)
-		why = ec_failures[fail_of(err)].what;
 	if (f->named)
 		t->failed = ec_fail(fail_of(err), f->path, why);
+	if (!why)
+		why = ec_failures[fail_of(err)].what;
 	/* most files are none of the module's, and nobody expects that they are */
 	if (!f->named && !f->by_name && !(plan && plan->library[0]))
 		return;

@@ -418,7 +418,7 @@ def bad_input(place):
     open(other, "wb").write(whole[:18] + b"\x08\x00" + whole[20:])  # EM_MIPS
     bad(["tls", "--libssl", "/nonexistent/libssl.so"], 4, "/nonexistent/libssl.so")
     bad(["tls", "--libssl", place.dir], 4, "directory")
-    bad(["tls", "--libssl", text], 4, "ELF")
+    bad(["tls", "--libssl", text], 4, "is no ELF file: only programs and shared libraries")
     bad(["tls", "--libssl", cut], 4, "truncated")
     bad(["tls", "--libssl", other], 4, "architecture")
     bad(["tls", "--libssl", "/bin/true"], 4, "/bin/true")
