@@ -83,5 +83,9 @@ bool ec_elf_has_unwind(const struct ec_file *f);
 /* Start of the function, or the part of one, that the unwinder's table, else the symbols,
  * have at or before `va`; 0: none, or the file has neither. *end: 0 when not known. */
 uint64_t ec_elf_function(const struct ec_file *f, uint64_t va, uint64_t *end);
+/* Is the one that the unwinder's table has there a part that was moved away from the
+ * rest? Where it begins the frame is made already, and nothing returns to what lies on
+ * top. */
+bool ec_elf_is_part(const struct ec_file *f, uint64_t va);
 
 #endif

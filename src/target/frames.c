@@ -14,6 +14,10 @@
 
 #define SYMBOLS_MAX 65536 /* all are looked at, each time */
 
+#define FDE_HEAD 16 /* up to its size */
+#define FDE_MAX	 65536
+enum { CFA_NOP = 0, CFA_SET_LOC = 1, CFA_ADVANCE4 = 4, CFA_ADVANCE = 1 /* upper bits */ };
+
 struct table {
 	uint64_t va; /* of the header; entries are relative to it */
 	const uint8_t *entries;
@@ -65,25 +69,65 @@ static uint64_t entry(const struct table *t, uint32_t i)
 	return t->va + v;
 }
 
+/* Its entry of .eh_frame, which has length, CIE, start and size first. */
+static uint64_t fde_of(const struct table *t, uint32_t i)
+{
+	int32_t at;
+
+	memcpy(&at, t->entries + 8ull * i + 4, sizeof(at));
+	return t->va + at;
+}
+
 /*
- * Where it ends: its entry of .eh_frame has length, CIE, start and size. How the last two
- * are written the CIE says; where the start reads right it is as compilers write them.
+ * Where it ends. How start and size are written the CIE says; where the start reads right
+ * it is as compilers write them.
  */
 static uint64_t end_of(const struct ec_file *f, const struct table *t, uint32_t i)
 {
-	uint32_t at, size;
+	uint64_t fde = fde_of(t, i);
+	const uint8_t *p = ec_file_at(f, fde, FDE_HEAD);
+	uint32_t size;
 	int32_t rel;
-	const uint8_t *p;
-	uint64_t fde;
 
-	memcpy(&at, t->entries + 8ull * i + 4, sizeof(at));
-	fde = t->va + (int32_t)at;
-	p = ec_file_at(f, fde, 16);
 	if (!p)
 		return 0;
 	memcpy(&rel, p + 8, sizeof(rel));
 	memcpy(&size, p + 12, sizeof(size));
 	return fde + 8 + rel == entry(t, i) ? entry(t, i) + size : 0;
+}
+
+/* Has the CIE data of its language counted, as all that compilers write? */
+static bool counts_data(const struct ec_file *f, uint64_t cie)
+{
+	const uint8_t *p = ec_file_at(f, cie, 10); /* length, id, version, letters */
+
+	return p && p[9] == 'z';
+}
+
+/*
+ * What its entry says of the frame (call frame instructions, DWARF 5 section 6.4.2), and
+ * behind which instruction. Before the first one another part of it has made the frame.
+ */
+static bool has_frame(const struct ec_file *f, uint64_t fde)
+{
+	const uint8_t *p = ec_file_at(f, fde, FDE_HEAD), *end;
+	uint32_t size, cie;
+
+	if (!p)
+		return false;
+	memcpy(&size, p, sizeof(size));
+	memcpy(&cie, p + 4, sizeof(cie));
+	p = size < FDE_MAX ? ec_file_at(f, fde, 4ull + size) : NULL;
+	if (!p || size <= FDE_HEAD - 4 || !counts_data(f, fde + 4 - cie))
+		return false;
+	end = p + 4 + size;
+	p += FDE_HEAD;
+	if (*p >= 0x80 || *p >= end - p) /* longer than what any language has there */
+		return false;
+	for (p += 1 + *p; p < end && *p == CFA_NOP; p++)
+		;
+	return p < end && *p >> 6 != CFA_ADVANCE &&
+	       (*p < CFA_SET_LOC || *p > CFA_ADVANCE4);
 }
 
 static uint64_t by_symbols(const struct ec_file *f, uint64_t va, uint64_t *end)
@@ -106,29 +150,45 @@ static uint64_t by_symbols(const struct ec_file *f, uint64_t va, uint64_t *end)
 	return best;
 }
 
-uint64_t ec_elf_function(const struct ec_file *f, uint64_t va, uint64_t *end)
+/* The entry that `va` is in or behind; false when it is before the first. */
+static bool entry_of(const struct table *t, uint64_t va, uint32_t *i)
 {
-	struct table t;
-	uint32_t low = 0, high;
+	uint32_t low = 0, high = t->count;
 
-	*end = 0;
-	if (!table_find(f, &t))
-		return by_symbols(f, va, end);
-	if (va < entry(&t, 0))
-		return 0;
-	high = t.count;
+	if (va < entry(t, 0))
+		return false;
 	while (high - low > 1) {
 		uint32_t mid = low + (high - low) / 2;
 
-		if (entry(&t, mid) <= va)
+		if (entry(t, mid) <= va)
 			low = mid;
 		else
 			high = mid;
 	}
-	if (entry(&t, low) > va) /* an unsorted table of a hostile file */
+	*i = low;
+	return entry(t, low) <= va; /* else an unsorted table of a hostile file */
+}
+
+uint64_t ec_elf_function(const struct ec_file *f, uint64_t va, uint64_t *end)
+{
+	struct table t;
+	uint32_t i;
+
+	*end = 0;
+	if (!table_find(f, &t))
+		return by_symbols(f, va, end);
+	if (!entry_of(&t, va, &i))
 		return 0;
-	*end = end_of(f, &t, low);
-	return entry(&t, low);
+	*end = end_of(f, &t, i);
+	return entry(&t, i);
+}
+
+bool ec_elf_is_part(const struct ec_file *f, uint64_t va)
+{
+	struct table t;
+	uint32_t i;
+
+	return table_find(f, &t) && entry_of(&t, va, &i) && has_frame(f, fde_of(&t, i));
 }
 
 bool ec_elf_has_unwind(const struct ec_file *f)

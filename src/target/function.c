@@ -29,7 +29,9 @@ static bool by_unwinder(const struct ec_file *f, uint64_t va, struct ec_function
 	start = ec_elf_function(f, va, &end);
 	if (!start || va >= end)
 		return false;
-	*out = (struct ec_function){{start, end - start}, EC_FUNCTION_UNWIND};
+	*out = (struct ec_function){{start, end - start},
+				    ec_elf_is_part(f, va) ? EC_FUNCTION_PIECE
+							  : EC_FUNCTION_UNWIND};
 	return true;
 }
 

@@ -16,7 +16,8 @@ enum ec_function_by {
 	EC_FUNCTION_UNWIND, /* its entry in .eh_frame, both ends */
 	EC_FUNCTION_CALLED, /* it is called, both ends by flow */
 	EC_FUNCTION_FLOW,   /* only the one before it is known: less sure */
-	EC_FUNCTION_PIECE,  /* the same, and it does not begin as functions do */
+	EC_FUNCTION_PIECE,  /* it does not begin as functions do: nothing may stand there
+			     */
 };
 
 struct ec_function {

@@ -463,7 +463,8 @@ int ec_units_callers(struct ec_units *us, const struct ec_unit *u, struct ec_uni
 			continue;
 		c = c->whole ? c->whole : c;
 		/* what looked like a branch may have been none */
-		if (c == u || !ec_unit_calls(c, u->fn.sym.va))
+		if (c == u || c->fn.by == EC_FUNCTION_PIECE ||
+		    !ec_unit_calls(c, u->fn.sym.va))
 			continue;
 		while (k < n && out[k] != c)
 			k++;

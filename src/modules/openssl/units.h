@@ -86,8 +86,9 @@ void ec_units_close(struct ec_units *us);
 struct ec_unit *ec_units_at(const struct ec_units *us, uint64_t va);
 bool ec_unit_calls(const struct ec_unit *u, uint64_t va);
 /*
- * Functions that call or end with `u`, units or not, once each: what was not looked at
- * yet is then, and lives as long as `us`. The number of them, `max` at most; -ENOMEM.
+ * Functions that call or end with `u`, units or not, once each, no pieces: what was not
+ * looked at yet is then, and lives as long as `us`. The number of them, `max` at most;
+ * -ENOMEM.
  */
 int ec_units_callers(struct ec_units *us, const struct ec_unit *u, struct ec_unit **out,
 		     unsigned int max);

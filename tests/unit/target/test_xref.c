@@ -300,6 +300,63 @@ static void test_uncalled(void **state)
 	ec_file_free(f);
 }
 
+static void __attribute__((cold, noinline)) rare(char *room)
+{
+	__asm__ volatile("" ::"r"(room) : "memory");
+}
+
+/* What it does in the end gcc moves away, as it does with what reports errors. */
+static int __attribute__((noinline)) sometimes(int n, int (*fn)(int))
+{
+	char room[64];
+	int sum = 0;
+
+	__asm__ volatile("" ::"r"(room) : "memory");
+	for (int i = 0; i < n; i++)
+		sum += fn(i);
+	if (__builtin_expect(n == 12345, 0)) {
+		rare(room);
+		sum += fn(n) * 3;
+	}
+	return sum;
+}
+
+static int same(int n)
+{
+	return n;
+}
+
+static int (*volatile run)(int, int (*)(int)) = sometimes;
+
+/* At a part's start the frame is made: what lies on top is no return address. */
+static void test_parts(void **state)
+{
+	struct ec_functions *fs = NULL;
+	struct ec_function fn;
+	struct ec_sym whole, part;
+	struct ec_file *f = NULL;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(run(3, same), 3);
+	assert_int_equal(ec_file_open(fd, &f), 0);
+	close(fd);
+	assert_int_equal(ec_file_symbol(f, "sometimes", &whole), 0);
+	assert_int_equal(ec_functions_open(f, &whole.va, 1, &fs), 0);
+	assert_int_equal(ec_functions_at(fs, whole.va, &fn), 0);
+	assert_int_equal(fn.by, EC_FUNCTION_UNWIND);
+	if (!ec_file_symbol(f, "sometimes.cold", &part)) {
+		assert_int_equal(ec_functions_at(fs, part.va, &fn), 0);
+		assert_int_equal(fn.sym.va, part.va);
+		assert_int_equal(fn.by, EC_FUNCTION_PIECE);
+	} else {
+#ifndef __clang__
+		fail_msg("gcc moved nothing away");
+#endif
+	}
+	ec_functions_free(fs);
+	ec_file_free(f);
+}
+
 /* How many of a real library's functions are found at their start, of 100. */
 static int right(const char *path, bool unwind)
 {
@@ -351,7 +408,8 @@ int main(void)
 		cmocka_unit_test(test_texts),	 cmocka_unit_test(test_find),
 		cmocka_unit_test(test_fixed),	 cmocka_unit_test(test_branches),
 		cmocka_unit_test(test_gist),	 cmocka_unit_test(test_functions),
-		cmocka_unit_test(test_uncalled), cmocka_unit_test(test_real),
+		cmocka_unit_test(test_uncalled), cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_real),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
