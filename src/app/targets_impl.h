@@ -62,5 +62,10 @@ struct ec_tfile *ec_targets_file_add(struct ec_targets *t, int fd, const char *p
 /* Its plan from the cache, or the planner is asked when it can take one more. `f` is not
  * the caller's any more. */
 void ec_targets_begin(struct ec_targets *t, struct ec_tfile *f);
+/* The end of its way: probed, or refused (`err`, or no points); told, and freed. NULL
+ * with an error: there is no plan. */
+void ec_targets_answered(struct ec_targets *t, struct ec_tfile *f, int err,
+			 struct ec_plan *plan);
+void ec_targets_file_free(struct ec_tfile *f);
 
 #endif
