@@ -7,7 +7,7 @@
 
 #define PAIR_MAX 32	    /* instructions from `adrp` to its `add` */
 #define GAP	 (1u << 20) /* between ranges that belong to no group */
-#define GROUPS	 8
+#define GROUPS	 4
 
 struct scan {
 	const struct ec_file *f;
