@@ -264,7 +264,8 @@ struct ec_wire_key {
 struct ec_wire {
 	struct ec_conn_key conn;
 	__u64 id;   /* of the connection */
-	__u64 many; /* more than one socket had them: of no use */
+	__s32 fd;   /* received by it: no kernel offsets, so no addresses; else -1 */
+	__u32 many; /* more than one socket had them: of no use */
 	struct ec_addrs addrs;
 };
 

@@ -124,9 +124,10 @@ static uint32_t ways_of(const struct ec_options *o)
 	case EC_WAY_FD:
 		return 1u << EC_HOW_FD;
 	case EC_WAY_SYSCALL:
-		return 1u << EC_HOW_SYSCALL;
+		return 1u << EC_HOW_SYSCALL | 1u << EC_HOW_BYTES;
 	case EC_WAY_USER:
-		return 1u << EC_HOW_USER | 1u << EC_HOW_FD | 1u << EC_HOW_SYSCALL;
+		return 1u << EC_HOW_USER | 1u << EC_HOW_FD | 1u << EC_HOW_SYSCALL |
+		       1u << EC_HOW_BYTES;
 	default:
 		return ~0u;
 	}

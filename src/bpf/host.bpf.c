@@ -7,7 +7,7 @@
  */
 #include "bpf/conn.h"
 #include "bpf/filter.h"
-#include "bpf/membio.h"
+#include "bpf/wire.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -189,7 +189,9 @@ static __always_inline int wire_at(struct bpf_raw_tracepoint_args *ctx, __u32 di
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 	struct ec_proc *p = bpf_map_lookup_elem(&ec_procs, &pid);
+	__s32 ret = (__s32)ctx->args[1];
 	struct ec_config *cfg;
+	struct moving m = {};
 
 	/* for most of the host this is all */
 	if (!p)
@@ -197,7 +199,11 @@ static __always_inline int wire_at(struct bpf_raw_tracepoint_args *ctx, __u32 di
 	cfg = config_get();
 	if (!cfg || cfg->stop)
 		return 0;
-	wire_seen(ctx, cfg, p, ctx->args[0], (__s32)ctx->args[1], dir);
+	if (ret > 0 && wire_wanted(p) &&
+	    !moving_get(bpf_task_pt_regs(bpf_get_current_task_btf()), ret, 0, &m)) {
+		m.dir = dir;
+		wire_seen(ctx, cfg, &m, ctx->args[0]);
+	}
 	return calls_learn(ctx, cfg, ctx->args[0], -1);
 }
 
@@ -214,33 +220,32 @@ int ec_wire_recv(struct bpf_raw_tracepoint_args *ctx)
 }
 #endif
 
-/* read write readv writev sendto recvfrom sendmsg recvmsg */
-static __always_inline int syscall_moves_data(__u64 nr)
+/*
+ * Where there is no such tracepoint: the descriptor of a system call that has moved
+ * bytes. At its end, when what was received is there; a call that began before we came
+ * ends here as well. kernel: include/trace/events/syscalls.h, sys_exit(regs, ret)
+ */
+SEC("raw_tp/sys_exit")
+int ec_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-#if defined(__TARGET_ARCH_x86)
-	return nr <= 1 || nr == 19 || nr == 20 || (nr >= 44 && nr <= 47);
-#else
-	return (nr >= 63 && nr <= 66) || nr == 206 || nr == 207 || nr == 211 || nr == 212;
-#endif
-}
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	__s64 ret = ctx->args[1];
+	struct moving m = {};
+	struct ec_config *cfg;
+	struct ec_proc *p;
 
-SEC("raw_tp/sys_enter")
-int ec_sys_enter(struct bpf_raw_tracepoint_args *ctx)
-{
-	struct pt_regs *regs = (struct pt_regs *)ctx->args[0];
-	struct ec_config *cfg = config_get();
-	__u64 fd = 0;
-
-	if (!syscall_moves_data(ctx->args[1]) || !cfg)
+	/* for most of the host this is all */
+	if (ret <= 0)
 		return 0;
-#if defined(__TARGET_ARCH_x86)
-	if (READ_KERNEL(&fd, sizeof(fd), &regs->rdi))
+	p = bpf_map_lookup_elem(&ec_procs, &pid);
+	if (!p)
 		return 0;
-#else
-	if (READ_KERNEL(&fd, sizeof(fd), &((struct user_pt_regs *)regs)->regs[0]))
+	cfg = config_get();
+	if (!cfg || cfg->stop || moving_get(ctx->args[0], ret, 1, &m) || m.fd < 0)
 		return 0;
-#endif
-	return (__s32)fd < 0 ? 0 : calls_learn(ctx, cfg, 0, (__s32)fd);
+	if (wire_wanted(p))
+		wire_seen(ctx, cfg, &m, 0);
+	return calls_learn(ctx, cfg, 0, m.fd);
 }
 
 SEC("uprobe")

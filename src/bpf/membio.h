@@ -5,16 +5,14 @@
  * What lies in the read BIO when a call begins was received by some socket a moment ago;
  * what lies in the write BIO when it returns is what some socket sends next. A few bytes
  * that are random by what TLS is are compared, so order, threads and timing do not matter
- * and there is nothing to guess: what does not match stays without addresses.
- *
- * Only in shape `loop`: the buffers of a system call are found by the task's registers.
+ * and there is nothing to guess: what does not match stays without addresses. The other
+ * half, at the sockets, is bpf/wire.h.
  */
 #ifndef EC_BPF_MEMBIO_H
 #define EC_BPF_MEMBIO_H
 
 #include "bpf/conn.h"
 
-#ifdef EC_SHAPE_loop
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, EC_WIRE_MAX);
@@ -186,14 +184,19 @@ static __always_inline void memory_found(void *ctx, const struct ec_config *cfg,
 }
 
 /* A call begins: who received what it is going to read? */
-static APART int memory_read(void *ctx, const struct ec_config *cfg,
-			     const struct ec_target *t, struct ec_conn *c, __u64 process)
+static __noinline int memory_read(void *ctx, const struct ec_config *cfg,
+				  const struct ec_target *t, struct ec_conn *c,
+				  __u64 process)
 {
 	struct ec_counts *n = counts_get();
 	struct ec_wire_key key = {};
 	struct ec_wire *w;
 
 	memory_lacks();
+	if (c->asked) {
+		conn_take_answer(c);
+		return 0;
+	}
 	if (wire_key(bio_held(t, c->bio, EC_DIR_RECV), EC_DIR_RECV, &key))
 		return 0;
 	w = bpf_map_lookup_elem(&ec_wire, &key);
@@ -201,6 +204,10 @@ static APART int memory_read(void *ctx, const struct ec_config *cfg,
 		COUNT_ADD(n->lookups, 1);
 	if (!w || w->many)
 		return 0;
+	if (w->fd >= 0) {
+		conn_learn_fd(ctx, cfg, c, process, w->fd, EC_HOW_BYTES);
+		return 0;
+	}
 	c->addrs = w->addrs;
 	if (n)
 		COUNT_ADD(n->found, 1);
@@ -209,8 +216,8 @@ static APART int memory_read(void *ctx, const struct ec_config *cfg,
 }
 
 /* A call returns: who sends what it has written? */
-static APART int memory_wrote(const struct ec_target *t, const struct ec_conn *c,
-			      __u64 process, __u64 handle)
+static __noinline int memory_wrote(const struct ec_target *t, const struct ec_conn *c,
+				   __u64 process, __u64 handle)
 {
 	struct ec_wire_key key = {};
 	struct ec_wire w = {};
@@ -226,149 +233,5 @@ static APART int memory_wrote(const struct ec_target *t, const struct ec_conn *c
 	bpf_map_update_elem(&ec_wire, &key, &w, BPF_ANY);
 	return 0;
 }
-
-/* --- at the sockets -------------------------------------------------------- */
-
-struct user_iov {
-	__u64 base, len;
-};
-
-#if defined(__TARGET_ARCH_x86)
-#define SYS_READ     0
-#define SYS_WRITE    1
-#define SYS_READV    19
-#define SYS_WRITEV   20
-#define SYS_SENDTO   44
-#define SYS_RECVFROM 45
-#define SYS_SENDMSG  46
-#define SYS_RECVMSG  47
-#define REGS_NR(r)   (&((struct pt_regs *)(r))->orig_rax)
-#define REGS_ARG2(r) (&((struct pt_regs *)(r))->rsi)
-#define REGS_ARG3(r) (&((struct pt_regs *)(r))->rdx)
-#else
-#define SYS_READ     63
-#define SYS_WRITE    64
-#define SYS_READV    65
-#define SYS_WRITEV   66
-#define SYS_SENDTO   206
-#define SYS_RECVFROM 207
-#define SYS_SENDMSG  211
-#define SYS_RECVMSG  212
-/* kernel: struct pt_regs begins with user_pt_regs, orig_x0, syscallno */
-#define REGS_NR(r)   ((void *)(r) + sizeof(struct user_pt_regs) + 8)
-#define REGS_ARG2(r) (&((struct user_pt_regs *)(r))->regs[1])
-#define REGS_ARG3(r) (&((struct user_pt_regs *)(r))->regs[2])
-#endif
-#define MSGHDR_IOV 16
-
-/* The first buffer of the system call that the task is in, and `moved` bytes of it. */
-static __always_inline struct span syscall_buffer(__u64 moved)
-{
-	void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	struct user_iov v = {};
-	struct span s = {};
-	__u32 nr = 0;
-
-	if (READ_KERNEL(&nr, sizeof(nr), REGS_NR(regs)) ||
-	    READ_KERNEL(&v.base, 8, REGS_ARG2(regs)) ||
-	    READ_KERNEL(&v.len, 8, REGS_ARG3(regs)))
-		return s;
-	switch (nr) {
-	case SYS_READ:
-	case SYS_WRITE:
-	case SYS_SENDTO:
-	case SYS_RECVFROM:
-		break;
-	case SYS_SENDMSG:
-	case SYS_RECVMSG:
-		if (UREAD(v.base, v.base, MSGHDR_IOV))
-			return s;
-		/* as with the next ones, from here on */
-	case SYS_READV:
-	case SYS_WRITEV:
-		if (UREAD(v, v.base, 0))
-			return s;
-		break;
-	default: /* a ring's worker, or nothing that we know */
-		return s;
-	}
-	s.at = v.base;
-	s.n = v.len < moved ? v.len : moved;
-	return s;
-}
-
-static __always_inline int addrs_equal(const struct ec_addrs *a, const struct ec_addrs *b)
-{
-	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
-
-	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3] &&
-	       x[4] == y[4];
-}
-
-/* Received: noted, for the call that is going to read it. */
-static __always_inline void wire_received(const struct ec_config *cfg, __u64 sk,
-					  __u64 moved)
-{
-	struct ec_wire_key key = {};
-	struct ec_wire w = {}, *old;
-
-	if (wire_key(syscall_buffer(moved), EC_DIR_RECV, &key) ||
-	    sock_addrs(&cfg->koffs, sk, EC_HOW_BYTES, &w.addrs) != SOCK_YES)
-		return;
-	old = bpf_map_lookup_elem(&ec_wire, &key);
-	if (!old)
-		bpf_map_update_elem(&ec_wire, &key, &w, BPF_NOEXIST);
-	else if (!addrs_equal(&old->addrs, &w.addrs))
-		old->many = 1; /* handed on inside the process */
-}
-
-/* Sent: if a call has written it just before, this is its socket. */
-static __always_inline void wire_sent(void *ctx, const struct ec_config *cfg, __u64 sk,
-				      __u64 moved)
-{
-	struct ec_wire_key key = {};
-	struct ec_conn_key conn;
-	struct ec_wire *w;
-	struct ec_conn *c;
-
-	if (wire_key(syscall_buffer(moved), EC_DIR_SENT, &key))
-		return;
-	w = bpf_map_lookup_elem(&ec_wire, &key);
-	if (!w)
-		return;
-	conn = w->conn;
-	c = bpf_map_lookup_elem(&ec_conns, &conn);
-	if (c && c->id == w->id && conn_pending(c)) {
-		conn_learn(cfg, c, sk, EC_HOW_BYTES);
-		memory_found(ctx, cfg, c, conn.process);
-	}
-	bpf_map_delete_elem(&ec_wire, &key);
-}
-
-/* A socket moved `ret` bytes, or none, in the current task, of process `p`. */
-static __always_inline void wire_seen(void *ctx, const struct ec_config *cfg,
-				      const struct ec_proc *p, __u64 sk, __s32 ret,
-				      __u32 dir)
-{
-	if (ret <= 0 || !p->memory || bpf_ktime_get_ns() - p->memory > EC_WIRE_KEEP_NS)
-		return;
-	if (dir == EC_DIR_RECV)
-		wire_received(cfg, sk, ret);
-	else
-		wire_sent(ctx, cfg, sk, ret);
-}
-#else
-static __always_inline void memory_read(void *ctx, const struct ec_config *cfg,
-					const struct ec_target *t, struct ec_conn *c,
-					__u64 process)
-{
-}
-
-static __always_inline void memory_wrote(const struct ec_target *t,
-					 const struct ec_conn *c, __u64 process,
-					 __u64 handle)
-{
-}
-#endif
 
 #endif

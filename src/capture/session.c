@@ -209,8 +209,6 @@ int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
 	s->floor = o->floor;
 	s->wire = s->shape == EC_BPF_LOOP && s->features.sock_events &&
 		  s->features.task_regs;
-	if (!s->wire)
-		s->config.ways &= ~(1u << EC_HOW_BYTES);
 	s->multi = o->features->uprobe_multi && !o->perf;
 	s->insn = o->insn;
 	s->ring_bytes = ring_round(o->ring_bytes);
@@ -350,12 +348,29 @@ int ec_session_host(struct ec_session *s)
 	return 0;
 }
 
-int ec_session_lookup(struct ec_session *s, bool on)
+/*
+ * The sockets' own tracepoints, which cost only those that use sockets; where they do not
+ * tell the bytes, or there are none, all system calls.
+ */
+static int lookup_attach(struct ec_session *s)
 {
 	bool sock = s->features.sock_events && s->config.ways & 1u << EC_HOW_SOCK &&
 		    s->config.koffs.sk_family != EC_KOFF_NONE;
-	bool call = !sock && s->config.ways & 1u << EC_HOW_SYSCALL;
+	bool call = s->config.ways & 1u << EC_HOW_SYSCALL;
 
+	if (sock && (s->wire || !call)) {
+		s->lookup[0] = raw_attach(s, s->wire ? "ec_wire_send" : "ec_sock_send");
+		s->lookup[1] = raw_attach(s, s->wire ? "ec_wire_recv" : "ec_sock_recv");
+	} else if (call) {
+		s->lookup[0] = raw_attach(s, "ec_sys_exit");
+	} else {
+		return 0;
+	}
+	return s->lookup[0] ? 0 : -errno;
+}
+
+int ec_session_lookup(struct ec_session *s, bool on)
+{
 	if (!on) {
 		bool was = s->lookup[0];
 
@@ -373,17 +388,7 @@ int ec_session_lookup(struct ec_session *s, bool on)
 			syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 		return 0;
 	}
-	if (s->lookup[0])
-		return 0;
-	if (sock) {
-		s->lookup[0] = raw_attach(s, s->wire ? "ec_wire_send" : "ec_sock_send");
-		s->lookup[1] = raw_attach(s, s->wire ? "ec_wire_recv" : "ec_sock_recv");
-	} else if (call) {
-		s->lookup[0] = raw_attach(s, "ec_sys_enter");
-	} else {
-		return 0;
-	}
-	return s->lookup[0] ? 0 : -errno;
+	return s->lookup[0] ? 0 : lookup_attach(s);
 }
 
 bool ec_session_lookup_on(const struct ec_session *s)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from harness import (HELPERS, PYTHON, SLOW, SOCK_EVENTS, Capture, Server, Skip, free_port, main,
+from harness import (HELPERS, PYTHON, SLOW, Capture, Server, Skip, free_port, main,
                      payload, scaled, ENV)
 
 # Every message is a line "SENDER'S PORT>RECEIVER'S PORT …", answered in kind. argv of
@@ -131,11 +131,6 @@ def figure(text):
         print("  " + text, file=sys.stderr, flush=True)
 
 
-def need_sockets():
-    if not SOCK_EVENTS:
-        raise Skip("kernel before 6.3")
-
-
 def judged(v, conns, absent=0.05):
     assert len(v.conns) == conns, v
     assert v["wrong"] == 0, v
@@ -163,20 +158,17 @@ def ports_said(item):
 
 
 def node_pairs(place):
-    need_sockets()
     for n in (1, 10, scaled(200)):
         judged(pair_of(place, "node", n), 2 * n)
 
 
 def asyncio_pairs(place):
-    need_sockets()
     for n in (1, 10, scaled(200)):
         judged(pair_of(place, "python", n), 2 * n)
 
 
 def later_connections(place):
     """The first connection when the look-up is off, in the versions that differ."""
-    need_sockets()
     for kind in "node", "python":
         for version in TLS13, TLS12:
             for n in (1, scaled(40)):
@@ -214,7 +206,6 @@ const server = tls.createServer({cert: fs.readFileSync(cert), key: fs.readFileSy
 
 def one_process(place):
     """What a process hands from socket to socket leads nowhere, never to a wrong one."""
-    need_sockets()
     n = scaled(40)
     cap = Capture("--format", "json",
                   command=[*node(NODE_ALL), place.cert, place.key, str(n)],
@@ -244,7 +235,6 @@ def talk_of(cap, s, argv, before):
 def kinds_of_memory(place):
     """OpenSSL's memory BIO and BIO pairs; connections older than the capture, too, and
     those that only send from then on."""
-    need_sockets()
     n = scaled(40)
     with server(place, "python") as s:
         for how in "mem", "pair":
@@ -258,7 +248,6 @@ def kinds_of_memory(place):
 
 def reset_connections(place):
     """A socket that was reset has data left, but no port of its own: none is made up."""
-    need_sockets()
     with server(place, "python") as s:
         argv = ["mem", str(s.port), "40", "4", "reset"]
         for _ in range(3):
