@@ -13,15 +13,9 @@
 #include <bpf/bpf_tracing.h>
 #include "abi/maps.h"
 
-/*
- * A function whose variables need not last, where they would fill the stack together with
- * its caller's. Not in the older shapes, which do less.
- */
-#ifdef EC_SHAPE_loop
+/* A function whose variables need not last, where they would fill the stack together with
+ * its caller's: 512 bytes with all that call each other. */
 #define APART __noinline __attribute__((unused))
-#else
-#define APART __always_inline
-#endif
 
 #define AF_INET	 2
 #define AF_INET6 10

@@ -184,7 +184,7 @@ static __always_inline void memory_found(void *ctx, const struct ec_config *cfg,
 }
 
 /* A call begins: who received what it is going to read? */
-static __noinline int memory_read(void *ctx, const struct ec_config *cfg,
+static APART int memory_read(void *ctx, const struct ec_config *cfg,
 				  const struct ec_target *t, struct ec_conn *c,
 				  __u64 process)
 {
@@ -216,7 +216,7 @@ static __noinline int memory_read(void *ctx, const struct ec_config *cfg,
 }
 
 /* A call returns: who sends what it has written? */
-static __noinline int memory_wrote(const struct ec_target *t, const struct ec_conn *c,
+static APART int memory_wrote(const struct ec_target *t, const struct ec_conn *c,
 				   __u64 process, __u64 handle)
 {
 	struct ec_wire_key key = {};

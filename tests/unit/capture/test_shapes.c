@@ -28,6 +28,10 @@
 #define PROCESSED_OK 65536 /* our verifier prunes better than that one: half of it */
 #define PERCPU_MAX   32768 /* PCPU_MIN_UNIT_SIZE, include/linux/percpu.h */
 #define LOG_STATS    4	   /* BPF_LOG_STATS */
+#define STACK_MAX    512   /* MAX_BPF_STACK, of all functions that are in each other */
+#define STACK_ROUND  32	   /* each function's (kernel: check_max_stack_depth()) */
+#define FUNCS_MAX    16
+#define PSEUDO_FUNC  4 /* src_reg of ld_imm64: address of a function */
 
 /* Number in enum bpf_func_id, kernel that programs of probes have it in, commit. */
 static const struct helper {
@@ -78,6 +82,7 @@ static struct bpf_object *loaded(const struct ec_blob *b)
 	size_t n = 0;
 
 	assert_non_null(o);
+	memset(logs, 0, sizeof(logs));
 	bpf_object__for_each_program(p, o)
 	{
 		assert_true(n < EC_ARRAY_SIZE(logs));
@@ -227,6 +232,108 @@ static void check_maps(struct bpf_object *o)
 	}
 }
 
+/* A program's functions, in order: where they begin, what stack they take. */
+struct funcs {
+	const struct bpf_insn *in;
+	size_t n, count;
+	size_t at[FUNCS_MAX + 1];
+	long stack[FUNCS_MAX];
+};
+
+/* Of one of its functions, or such a one is handed to a helper, which calls it. */
+static bool is_call(const struct bpf_insn *i)
+{
+	return (i->code == (BPF_JMP | BPF_CALL) && i->src_reg == BPF_PSEUDO_CALL) ||
+	       (i->code == (BPF_LD | BPF_IMM | BPF_DW) && i->src_reg == PSEUDO_FUNC);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const size_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void func_add(struct funcs *f, size_t at)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (f->at[i] == at)
+			return;
+	assert_true(f->count < FUNCS_MAX);
+	f->at[f->count++] = at;
+}
+
+/* The log says "stack depth 144+96+…". */
+static void funcs_find(struct funcs *f, struct bpf_program *p, const char *log)
+{
+	const char *s = strstr(log, "stack depth ");
+	char *end;
+
+	assert_non_null(s);
+	*f = (struct funcs){.in = bpf_program__insns(p), .n = bpf_program__insn_cnt(p)};
+	func_add(f, 0);
+	for (size_t i = 0; i < f->n; i++)
+		if (is_call(&f->in[i]))
+			func_add(f, i + 1 + f->in[i].imm);
+	qsort(f->at, f->count, sizeof(f->at[0]), compare);
+	f->at[f->count] = f->n;
+	s += strlen("stack depth ") - 1;
+	for (size_t i = 0; i < f->count; i++, s = end) {
+		f->stack[i] = strtol(s + 1, &end, 10);
+		assert_true(end > s + 1 && (i + 1 == f->count || *end == '+'));
+	}
+}
+
+static long stack_from(const struct funcs *f, size_t at)
+{
+	long deepest = 0, own;
+	size_t k = 0;
+
+	while (f->at[k] != at)
+		k++;
+	for (size_t i = at; i < f->at[k + 1]; i++) {
+		long in = is_call(&f->in[i]) ? stack_from(f, i + 1 + f->in[i].imm) : 0;
+
+		deepest = EC_MAX(deepest, in);
+	}
+	own = EC_MAX(f->stack[k], 1L);
+	return (own + STACK_ROUND - 1) / STACK_ROUND * STACK_ROUND + deepest;
+}
+
+/* Newer kernels give a program more: what is too much is told by older ones only. */
+static void check_stack(struct bpf_object *o)
+{
+	struct bpf_program *p;
+	struct funcs f;
+	size_t k = 0;
+
+	bpf_object__for_each_program(p, o)
+	{
+		const char *log = logs[k++];
+		long n;
+
+		if (!*log) /* not loaded */
+			continue;
+		funcs_find(&f, p, log);
+		n = stack_from(&f, 0);
+		print_message("%-20s %ld bytes of stack\n", bpf_program__name(p), n);
+		if (n > STACK_MAX)
+			fail_msg("%s: %ld bytes of stack", bpf_program__name(p), n);
+	}
+}
+
+static void stack(void **state)
+{
+	for (int i = -1; i < (int)ec_modules_count; i++)
+		for (int shape = 0; shape < EC_BPF__N; shape++) {
+			struct bpf_object *o = loaded(i < 0 ? &ec_host_bpf[shape]
+							    : &ec_modules[i].bpf[shape]);
+
+			check_stack(o);
+			bpf_object__close(o);
+		}
+}
+
 static void programs(void **state)
 {
 	each_object(check_programs);
@@ -297,7 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(programs), cmocka_unit_test(verifier),
 		cmocka_unit_test(maps),	    cmocka_unit_test(tail_calls),
-		cmocka_unit_test(clones),
+		cmocka_unit_test(clones),   cmocka_unit_test(stack),
 	};
 	struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
 
