@@ -55,7 +55,7 @@ struct ec_koffs {
 	__u16 sk_laddr, sk_raddr, sk_laddr6, sk_raddr6;
 	__u16 task_tgid, task_pid;
 	__u16 task_signal, signal_live; /* BTF only: threads that have not ended */
-	__u16 pad[1];
+	__u16 sk_sport; /* its own port, network order, which one that was reset keeps */
 };
 
 enum {

@@ -19,7 +19,7 @@
 #define MAJOR(v)   ((v) >> 16)
 #define MINOR(v)   ((v) >> 8 & 0xff)
 #define TRIES	   3
-#define KOFFS	   (offsetof(struct ec_koffs, pad) / sizeof(uint16_t))
+#define KOFFS	   (sizeof(struct ec_koffs) / sizeof(uint16_t))
 #define SMALL_RING (16u << 10)
 
 static void kernel_run(struct ec_doctor *d, struct ec_doctor_result *r)

@@ -199,7 +199,7 @@ static __always_inline int wire_at(struct bpf_raw_tracepoint_args *ctx, __u32 di
 	cfg = config_get();
 	if (!cfg || cfg->stop)
 		return 0;
-	if (ret > 0 && wire_wanted(p) &&
+	if (ret && wire_wanted(p) &&
 	    !moving_get(bpf_task_pt_regs(bpf_get_current_task_btf()), ret, 0, &m)) {
 		m.dir = dir;
 		wire_seen(ctx, cfg, &m, ctx->args[0]);
@@ -235,7 +235,7 @@ int ec_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 	struct ec_proc *p;
 
 	/* for most of the host this is all */
-	if (ret <= 0)
+	if (!ret)
 		return 0;
 	p = bpf_map_lookup_elem(&ec_procs, &pid);
 	if (!p)

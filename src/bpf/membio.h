@@ -185,8 +185,7 @@ static __always_inline void memory_found(void *ctx, const struct ec_config *cfg,
 
 /* A call begins: who received what it is going to read? */
 static APART int memory_read(void *ctx, const struct ec_config *cfg,
-				  const struct ec_target *t, struct ec_conn *c,
-				  __u64 process)
+			     const struct ec_target *t, struct ec_conn *c, __u64 process)
 {
 	struct ec_counts *n = counts_get();
 	struct ec_wire_key key = {};
@@ -217,7 +216,7 @@ static APART int memory_read(void *ctx, const struct ec_config *cfg,
 
 /* A call returns: who sends what it has written? */
 static APART int memory_wrote(const struct ec_target *t, const struct ec_conn *c,
-				   __u64 process, __u64 handle)
+			      __u64 process, __u64 handle)
 {
 	struct ec_wire_key key = {};
 	struct ec_wire w = {};

@@ -31,6 +31,11 @@ static __always_inline enum sock_verdict sock_addrs(const struct ec_koffs *k, __
 	if (KREAD(lport, sk, k->sk_lport) || KREAD(rport, sk, k->sk_rport))
 		return SOCK_NO;
 	/* one that was reset has given its own port back, and still has data to read */
+	if (!lport && rport && k->sk_sport != EC_KOFF_NONE) {
+		if (KREAD(lport, sk, k->sk_sport))
+			return SOCK_NO;
+		lport = (__u16)(lport >> 8 | lport << 8);
+	}
 	if (!lport || !rport)
 		return SOCK_NO;
 	__builtin_memset(a->laddr, 0, sizeof(a->laddr));

@@ -74,11 +74,11 @@ static __always_inline int moving_msg(struct moving *m, __u64 at)
 }
 
 /*
- * What the call of these registers moves, `bytes` of it; `ended`: that is its result, of
- * some a number of messages. -1: none that we know (an io_uring's).
+ * What the call of these registers moves, `ret` bytes of it; `ended`: that is its result,
+ * of some a number of messages. What it could not send is still what it was to send. -1:
+ * nothing that we know (an io_uring's).
  */
-static __always_inline int moving_get(__u64 regs, __u64 bytes, int ended,
-				      struct moving *m)
+static __always_inline int moving_get(__u64 regs, __s64 ret, int ended, struct moving *m)
 {
 	__u64 fd = 0, at = 0, n = 0;
 	__u32 nr = 0, len = 0;
@@ -103,6 +103,8 @@ static __always_inline int moving_get(__u64 regs, __u64 bytes, int ended,
 	default:
 		return -1;
 	}
+	if (ret < 0 && m->dir == EC_DIR_RECV)
+		return -1;
 	if (READ_KERNEL(&fd, 8, REGS_ARG1(regs)) ||
 	    READ_KERNEL(&at, 8, REGS_ARG2(regs)) || READ_KERNEL(&n, 8, REGS_ARG3(regs)))
 		return -1;
@@ -118,11 +120,11 @@ static __always_inline int moving_get(__u64 regs, __u64 bytes, int ended,
 	} else if (nr == SYS_SENDMMSG || nr == SYS_RECVMMSG) {
 		if ((ended && UREAD(len, at, MMSGHDR_LEN)) || moving_msg(m, at))
 			m->buf.n = 0;
-		if (ended)
-			bytes = len;
+		if (ended && ret > 0)
+			ret = len;
 	}
-	if (m->buf.n > bytes)
-		m->buf.n = bytes;
+	if (ret >= 0 && m->buf.n > (__u64)ret)
+		m->buf.n = ret;
 	return 0;
 }
 

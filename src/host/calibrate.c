@@ -23,6 +23,7 @@
 #define FILE_PART   512
 #define INODE_PART  1024 /* all of it: its layout may be randomised */
 #define SK_HEAD	    128	 /* struct sock_common begins struct sock and is no longer */
+#define SK_PART	    1536 /* struct inet_connection_sock, at least, of all of ours */
 #define DUP_AT	    40	 /* within a table of 64, which is the smallest */
 #define PAGE	    4096 /* the smallest that kernels have */
 #define READS_MAX   4000
@@ -33,7 +34,7 @@ struct known {
 	int fd;
 	uint16_t family, lport, rport; /* lport host order, rport network order */
 	uint8_t laddr[16], raddr[16];
-	uint64_t file;
+	uint64_t file, sk_at;
 	uint8_t sk[SK_HEAD];
 };
 
@@ -299,6 +300,7 @@ static bool socks_read(struct search *s, size_t file_off, size_t socket_off)
 		    peek(s, p + socket_off, &p, sizeof(p)) || !is_kernel(p) ||
 		    peek(s, p, k->sk, sizeof(k->sk)))
 			return false;
+		k->sk_at = p;
 	}
 	return true;
 }
@@ -364,6 +366,25 @@ static int find_sock(struct search *s)
 		}
 	}
 	return -ENOENT;
+}
+
+/* inet_sport, which is behind all of struct sock: where it is only few want to know. */
+static void find_sport(struct search *s)
+{
+	uint16_t sk[SK_PART / 2];
+	bool other[SK_PART / 2] = {false};
+
+	for (size_t i = 0; i < s->n_inet; i++) {
+		if (peek(s, s->s[i].sk_at, sk, sizeof(sk)))
+			return;
+		for (size_t k = 0; k < EC_ARRAY_SIZE(sk); k++)
+			other[k] |= sk[k] != htons(s->s[i].lport);
+	}
+	for (size_t k = SK_HEAD / 2; k < EC_ARRAY_SIZE(sk); k++)
+		if (!other[k]) {
+			s->k.sk_sport = 2 * k;
+			return;
+		}
 }
 
 /* What lies behind this offset of every file of ours: its struct inode? */
@@ -480,6 +501,8 @@ static int search(struct search *s)
 		err = files_read(s);
 	if (!err)
 		err = find_sock(s);
+	if (!err)
+		find_sport(s);
 	if (!err)
 		err = find_mode(s);
 	return err;

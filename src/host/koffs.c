@@ -19,7 +19,8 @@ struct field {
 /*
  * The socket's local port is skc_num (host order), the remote one skc_dport (network
  * order): include/net/sock.h, struct sock_common. The addresses are those that the
- * socket is bound to: inet_sport and inet_saddr are only for what it sends.
+ * socket is bound to: inet_sport and inet_saddr are only for what it sends. But a socket
+ * that was reset has given skc_num back (inet_put_port()) and still has inet_sport.
  */
 static const struct field fields[] = {
 	{"task_struct", "files", offsetof(struct ec_koffs, task_files)},
@@ -41,6 +42,8 @@ static const struct field fields[] = {
 	{"sock", "__sk_common.skc_daddr", offsetof(struct ec_koffs, sk_raddr)},
 	{"sock", "__sk_common.skc_v6_rcv_saddr", offsetof(struct ec_koffs, sk_laddr6)},
 	{"sock", "__sk_common.skc_v6_daddr", offsetof(struct ec_koffs, sk_raddr6)},
+	/* which begins with its struct sock */
+	{"inet_sock", "inet_sport", offsetof(struct ec_koffs, sk_sport)},
 };
 
 static __u16 *slot(struct ec_koffs *k, const struct field *f)
@@ -54,7 +57,6 @@ void ec_koffs_clear(struct ec_koffs *k)
 
 	for (size_t i = 0; i < N_FIELDS; i++)
 		v[i] = EC_KOFF_NONE;
-	memset(k->pad, 0, sizeof(k->pad));
 }
 
 static const struct btf_type *aggregate(const struct btf *btf, __u32 id)

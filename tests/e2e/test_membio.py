@@ -247,12 +247,12 @@ def kinds_of_memory(place):
 
 
 def reset_connections(place):
-    """A socket that was reset has data left, but no port of its own: none is made up."""
+    """A socket that was reset has data left, and no longer holds its own port."""
     with server(place, "python") as s:
         argv = ["mem", str(s.port), "40", "4", "reset"]
         for _ in range(3):
             v = talk_of(lambda: Capture("--format", "json"), s, argv, None)
-            assert v["wrong"] == 0 and v["right"], v
+            assert v["wrong"] == 0 and v["absent"] <= 0.05 * v["right"], v
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ static void all_found(void **state)
 	assert_true(ec_koffs_can_sock(&k));
 	assert_int_not_equal(k.task_tgid, EC_KOFF_NONE);
 	assert_int_not_equal(k.task_pid, EC_KOFF_NONE);
+	assert_int_not_equal(k.sk_sport, EC_KOFF_NONE);
 }
 
 static void as_btf(void **state)
@@ -82,6 +83,7 @@ static void as_btf(void **state)
 	SAME(sk_raddr);
 	SAME(sk_laddr6);
 	SAME(sk_raddr6);
+	SAME(sk_sport);
 }
 
 /* Without the probe's own making and closing. */
