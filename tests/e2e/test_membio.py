@@ -244,8 +244,9 @@ def kinds_of_memory(place):
     n = scaled(40)
     with server(place, "python") as s:
         for how, push, older in chosen(
-                itertools.product(("mem", "pair"), ([], ["push"]), (False, True)),
-                ("mem", [], True), ("pair", ["push"], True)):
+                [("mem", ["mmsg"], False), *itertools.product(
+                    ("mem", "pair"), ([], ["push"]), (False, True))],
+                ("mem", ["mmsg"], True), ("pair", ["push"], True)):
             argv = [how, str(s.port), str(n), "4", *push]
             v = talk_of(lambda: Capture("--format", "json"), s, argv,
                         None if older else Capture("--format", "json"))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A client over memory: `sslmem mem|pair PORT CONNECTIONS MESSAGES [push|reset]`. Bytes
- * pass through OpenSSL's memory BIO or a BIO pair; connections take turns in one thread.
- * Once all are open it says "open" and waits for a line on stdin, then says in each
- * message between which ports it goes. push: nothing is received from then on; reset: and
- * the connections are reset at the end.
+ * A client over memory: `sslmem mem|pair PORT CONNECTIONS MESSAGES [push|reset|mmsg]`.
+ * Bytes pass through OpenSSL's memory BIO or a BIO pair; connections take turns in one
+ * thread. Once all are open it says "open" and waits for a line on stdin, then says in
+ * each message between which ports it goes. push: nothing is received from then on;
+ * reset: and the connections are reset at the end. mmsg: by sendmmsg(2) and recvmmsg(2).
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -25,20 +25,36 @@ struct conn {
 	int lport, rport;
 };
 
+static bool mmsg;
+
+/* One message of two parts. */
+static ssize_t move(int fd, char *buf, size_t n, bool out)
+{
+	size_t first = n < 100 ? n : 100;
+	struct iovec v[2] = {{buf, first}, {buf + first, n - first}};
+	struct mmsghdr m = {.msg_hdr = {.msg_iov = v, .msg_iovlen = 2}};
+
+	if (!mmsg)
+		return out ? send(fd, buf, n, 0) : recv(fd, buf, n, 0);
+	if ((out ? sendmmsg(fd, &m, 1, 0) : recvmmsg(fd, &m, 1, 0, NULL)) != 1)
+		return -1;
+	return m.msg_len;
+}
+
 static void flush(struct conn *c)
 {
 	char buf[32768];
 	int n;
 
 	while ((n = BIO_read(c->out, buf, sizeof(buf))) > 0)
-		if (send(c->fd, buf, n, 0) != n)
+		if (move(c->fd, buf, n, true) != n)
 			err(1, "send");
 }
 
 static void receive(struct conn *c)
 {
 	char buf[32768];
-	ssize_t n = recv(c->fd, buf, sizeof(buf), 0);
+	ssize_t n = move(c->fd, buf, sizeof(buf), false);
 
 	if (n <= 0)
 		err(1, "recv");
@@ -118,8 +134,10 @@ int main(int argc, char **argv)
 	bool push = reset || (argc == 6 && !strcmp(argv[5], "push"));
 	int n, messages;
 
+	mmsg = argc == 6 && !strcmp(argv[5], "mmsg");
 	if (argc < 5 || !ctx)
-		errx(2, "usage: sslmem mem|pair PORT CONNECTIONS MESSAGES [push|reset]");
+		errx(2,
+		     "usage: sslmem mem|pair PORT CONNECTIONS MESSAGES [push|reset|mmsg]");
 	n = atoi(argv[3]);
 	messages = atoi(argv[4]);
 	if (n > CONNS_MAX)
