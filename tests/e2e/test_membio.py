@@ -137,10 +137,12 @@ def chosen(everything, *few):
     return everything if SLOW == 1 else few
 
 
-def judged(v, conns, absent=0.05):
+def judged(v, conns):
+    """Nearly all have them. A guest can take longer than a first message is held back."""
     assert len(v.conns) == conns, v
     assert v["wrong"] == 0, v
-    assert v["absent"] <= absent * sum(v.values()), v
+    assert v.lacking() <= 0.05 * conns, v
+    assert v["absent"] <= (0.05 if SLOW == 1 else 0.25) * sum(v.values()), v
 
 
 def pair_of(place, kind, n, version=TLS13, cold=False):
