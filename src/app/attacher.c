@@ -109,6 +109,18 @@ static bool command_look(void *ctx, pid_t pid)
 	return ec_targets_busy(a->targets);
 }
 
+static void lookup_on(struct attacher *a)
+{
+	int err;
+
+	a->asked = ec_clock_mono();
+	if (ec_session_lookup_on(a->session))
+		return;
+	err = ec_session_lookup(a->session, true);
+	ec_debug("address look-up: %s after %llu us", err ? strerror(-err) : "on",
+		 (unsigned long long)(ec_clock_mono() - a->asked) / 1000);
+}
+
 /* Nothing is on its way any more: ready, waiting, or the end. */
 static void on_settled(void *ctx)
 {
@@ -122,8 +134,12 @@ static void on_settled(void *ctx)
 		return;
 	}
 	if (ec_targets_count(a->targets)) {
-		if (!a->ready)
+		if (!a->ready) {
+			/* the first connection may come at once; it was turned on for
+			 * those that come before, and finding can take long */
+			lookup_on(a);
 			ready_say(a);
+		}
 	} else if (!a->waiting_said) {
 		a->waiting_said = true;
 		ec_warn("%s: %s; waiting for a program that loads it", a->o->module->name,
@@ -259,18 +275,6 @@ static void on_signal(void *ctx, uint32_t sig)
 		children_reap(a);
 		break;
 	}
-}
-
-static void lookup_on(struct attacher *a)
-{
-	int err;
-
-	a->asked = ec_clock_mono();
-	if (ec_session_lookup_on(a->session))
-		return;
-	err = ec_session_lookup(a->session, true);
-	ec_debug("address look-up: %s after %llu us", err ? strerror(-err) : "on",
-		 (unsigned long long)(ec_clock_mono() - a->asked) / 1000);
 }
 
 static void on_ask(void *ctx, uint32_t events)
@@ -477,7 +481,7 @@ static int start(struct attacher *a)
 	setpriority(PRIO_PROCESS, 0, NICE);
 	ec_follow_begin(a->o, a->session);
 	ec_finder_say_waiting(a->finder);
-	/* on from the start: the first connection may come at once */
+	/* on from the start: what is found first is probed first */
 	a->asked = ec_clock_mono();
 	ec_session_lookup(a->session, true);
 	step(a, "look-up");
