@@ -69,4 +69,20 @@ int ec_code_returns(const struct ec_file *f, struct ec_sym fn, uint64_t *out, si
  */
 int ec_code_return_sites(const struct ec_file *f, uint64_t fn, uint64_t *out, size_t max);
 
+/* A call, or a jump out, with the function's own first argument as the first one. */
+struct ec_code_handed {
+	uint64_t target; /* 0: through a pointer */
+	uint8_t from[6]; /* own argument (1-based) that each register holds; 0: none */
+	uint8_t left;	 /* bit i: argument i + 1 is held somewhere, in a register or not
+			  */
+};
+
+/*
+ * Those of `fn` on all its paths, as often as they are there; its size is only a limit,
+ * jumps beyond it count as jumps out. *made: `number` is put into the register of the
+ * second argument somewhere. The number of them, `max` at most; -ENOENT; -E2BIG; -ENOMEM.
+ */
+int ec_code_handed(const struct ec_file *f, struct ec_sym fn, uint32_t number, bool *made,
+		   struct ec_code_handed *out, size_t max);
+
 #endif

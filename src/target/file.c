@@ -240,6 +240,16 @@ bool ec_file_is_code(const struct ec_file *f, uint64_t va)
 	return s && s->flags & PF_X;
 }
 
+bool ec_file_segment(const struct ec_file *f, unsigned int i, uint64_t *va,
+		     uint64_t *size)
+{
+	if (i >= f->nsegs)
+		return false;
+	*va = f->seg[i].va;
+	*size = f->seg[i].size;
+	return true;
+}
+
 /* Strings begin where text begins: in the middle of a sentence is none. */
 static bool begins_string(const uint8_t *start, const uint8_t *p)
 {

@@ -41,6 +41,8 @@ void ec_file_free(struct ec_file *f);
 enum ec_arch ec_file_arch(const struct ec_file *f);
 /* Function by name in .dynsym, else .symtab. 0, -ENOENT. Version suffixes ignored. */
 int ec_file_symbol(const struct ec_file *f, const char *name, struct ec_sym *out);
+/* Is it one that other files may use, in .dynsym? */
+bool ec_file_exports(const struct ec_file *f, const char *name);
 /* Is there an undefined symbol or a DT_NEEDED entry of that name? */
 bool ec_file_needs(const struct ec_file *f, const char *soname);
 /* The first DT_NEEDED entry that begins with `prefix`, "" if none does. */
@@ -53,6 +55,9 @@ int ec_file_va_to_offset(const struct ec_file *f, uint64_t va, uint64_t *offset)
 /* n bytes at a virtual address, NULL where the file does not hold them. */
 const uint8_t *ec_file_at(const struct ec_file *f, uint64_t va, size_t n);
 bool ec_file_is_code(const struct ec_file *f, uint64_t va);
+/* The file-backed part of the loaded segment number `i`; false behind the last one. */
+bool ec_file_segment(const struct ec_file *f, unsigned int i, uint64_t *va,
+		     uint64_t *size);
 /* First NUL-ended string in the file that starts with `prefix`; NULL if none. */
 const char *ec_file_find_string(const struct ec_file *f, const char *prefix);
 /* NT_GNU_BUILD_ID as bytes; length, 0 if none. */

@@ -147,6 +147,13 @@ int ec_file_symbol(const struct ec_file *f, const char *name, struct ec_sym *out
 	return 0;
 }
 
+bool ec_file_exports(const struct ec_file *f, const char *name)
+{
+	Elf64_Sym s;
+
+	return find(f, &f->dynsym, name, is_function, &s);
+}
+
 bool ec_file_imports(const struct ec_file *f, const char *name)
 {
 	Elf64_Sym s;

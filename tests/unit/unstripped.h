@@ -14,7 +14,16 @@ struct unstripped {
 	struct ec_file *bare; /* without */
 };
 
-/* Sections and the dynamic table are gone; with `unwind` the unwinder's table is left. */
+/* Of the dynamic table only what the loader needs to move the file. */
+static inline void unstripped_forget_dynamic(Elf64_Dyn *d, uint64_t n)
+{
+	for (uint64_t i = 0; i < n && d[i].d_tag != DT_NULL; i++)
+		if (d[i].d_tag != DT_RELA && d[i].d_tag != DT_RELASZ &&
+		    d[i].d_tag != DT_RELAENT)
+			d[i].d_tag = DT_DEBUG;
+}
+
+/* Sections and dynamic symbols are gone; with `unwind` the unwinder's table is left. */
 static inline void unstripped_forget(uint8_t *p, bool unwind)
 {
 	Elf64_Ehdr *eh = (Elf64_Ehdr *)p;
@@ -22,10 +31,13 @@ static inline void unstripped_forget(uint8_t *p, bool unwind)
 
 	eh->e_shoff = 0;
 	eh->e_shnum = eh->e_shstrndx = 0;
-	for (int i = 0; i < eh->e_phnum; i++)
-		if (ph[i].p_type == PT_DYNAMIC ||
-		    (!unwind && ph[i].p_type == PT_GNU_EH_FRAME))
+	for (int i = 0; i < eh->e_phnum; i++) {
+		if (ph[i].p_type == PT_DYNAMIC)
+			unstripped_forget_dynamic((Elf64_Dyn *)(p + ph[i].p_offset),
+						  ph[i].p_filesz / sizeof(Elf64_Dyn));
+		if (!unwind && ph[i].p_type == PT_GNU_EH_FRAME)
 			ph[i].p_type = PT_NULL;
+	}
 }
 
 static inline bool unstripped_open(struct unstripped *u, const char *path, bool unwind)

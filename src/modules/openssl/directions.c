@@ -133,6 +133,17 @@ static void add_copy(const struct ec_openssl_names *n,
 				flags ? EC_SHAPE_ARG5 : EC_SHAPE_ARG4, d->internal, true);
 }
 
+/* By the method tables: one function sees every byte of a direction. */
+static bool plan_method(const struct ec_openssl_names *n,
+			const struct ec_openssl_direction *d, struct ec_plan *plan)
+{
+	bool sent = d->prog == EC_SSL_WRITE_IN;
+	enum ec_shape shape = n->methods->counts ? EC_SHAPE_ARG4 : EC_SHAPE_RET;
+
+	return ec_openssl_pair(n->f, plan, sent ? n->methods->write : n->methods->read,
+			       d->prog, shape, sent ? "ssl3_write" : "ssl3_read", true);
+}
+
 int ec_openssl_direction_plan(const struct ec_openssl_names *n,
 			      const struct ec_openssl_direction *d, bool internals,
 			      struct ec_plan *plan, bool *internal)
@@ -141,6 +152,13 @@ int ec_openssl_direction_plan(const struct ec_openssl_names *n,
 	enum ec_shape shape;
 	bool any = false;
 
+	if (n->methods) {
+		*internal = plan_method(n, d, plan);
+		if (!*internal)
+			snprintf(plan->why, sizeof(plan->why), "%s cannot be probed",
+				 d->prog == EC_SSL_WRITE_IN ? "ssl3_write" : "ssl3_read");
+		return *internal ? 0 : -ENOENT;
+	}
 	*internal = internals && find_internal(n, d, &fn.va, &shape) &&
 		    ec_openssl_pair(n->f, plan, fn, d->prog, shape, d->internal, true);
 	if (*internal)

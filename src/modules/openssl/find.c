@@ -61,23 +61,61 @@ static bool have(const struct ec_openssl_found *out, const char *exported,
 	return ec_openssl_found_fn(out, exported) || ec_openssl_found_fn(out, internal);
 }
 
-int ec_openssl_find(const struct ec_file *f, struct ec_openssl_found *out)
+static int find_by_errors(const struct ec_file *f, struct ec_openssl_found *out)
 {
 	struct ec_units us;
-	int err;
+	int err = ec_units_open(f, &us);
 
-	memset(out, 0, sizeof(*out));
-	err = ec_units_open(f, &us);
 	if (err)
-		return err == -ENOMEM ? err : -ENOENT;
+		return err;
 	err = is_boring(&us) ? ec_find_boring(&us, out) : ec_find_openssl(&us, out);
 	ec_units_close(&us);
 	if (!err && !(have(out, "SSL_write", "ssl_write_internal") &&
 		      have(out, "SSL_read", "ssl_read_internal")))
 		err = -ENOENT;
+	return err;
+}
+
+/* Both internal functions are real: they see every byte, and their returns are known. */
+static bool suffices(const struct ec_openssl_found *o)
+{
+	return ec_openssl_found_fn(o, "ssl_write_internal") && !o->write_inlined &&
+	       ec_openssl_found_fn(o, "ssl_read_internal") && !o->read_inlined;
+}
+
+static enum ec_openssl_family family_of(const struct ec_file *f,
+					const struct ec_openssl_methods *m)
+{
+	static const char *const name[] = {"SSL_CTX_new_ex"}; /* a text of 3's errors */
+	struct ec_text t;
+
+	if (m->later || (m->counts && ec_texts_find(f, name, 1, &t, 1) > 0))
+		return EC_OPENSSL_3;
+	return EC_OPENSSL_1_1;
+}
+
+int ec_openssl_find(const struct ec_file *f, struct ec_openssl_found *out)
+{
+	const char *why = "";
+	int err, by_methods;
+
+	memset(out, 0, sizeof(*out));
+	err = find_by_errors(f, out);
+	if (err == -ENOMEM || (!err && (out->family == EC_OPENSSL_BORING ||
+					suffices(out))))
+		return err;
+	by_methods = ec_openssl_methods_find(f, &out->methods, &why);
+	if (by_methods == -ENOMEM)
+		return by_methods;
+	if (by_methods) /* what was found by the errors may do */
+		memset(&out->methods, 0, sizeof(out->methods));
 	if (err) {
-		out->family = EC_OPENSSL_NONE;
 		out->n = 0;
+		out->family = by_methods ? EC_OPENSSL_NONE : family_of(f, &out->methods);
 	}
-	return err == -ENOMEM ? err : err ? -ENOENT : 0;
+	if (!by_methods)
+		snprintf(out->how, sizeof(out->how), "method tables");
+	else if (err && !out->how[0])
+		snprintf(out->how, sizeof(out->how), "%s", why);
+	return err && by_methods ? -ENOENT : 0;
 }

@@ -7,6 +7,7 @@
 #ifndef EC_MODULES_OPENSSL_FIND_H
 #define EC_MODULES_OPENSSL_FIND_H
 
+#include "modules/openssl/methods.h"
 #include "target/file.h"
 
 enum ec_openssl_family {
@@ -36,6 +37,11 @@ struct ec_openssl_found {
 	bool read_inlined;
 	/* ssl_write_internal has flags: its fifth argument points to the count. */
 	bool write_flags;
+	/*
+	 * What the method tables hold (tables > 0), and it is to be probed instead: the
+	 * functions above were inlined, or not found.
+	 */
+	struct ec_openssl_methods methods;
 	unsigned int n;
 	struct {
 		char name[24]; /* "SSL_write", "ssl_read_internal" */
@@ -47,13 +53,14 @@ struct ec_openssl_found {
 };
 
 /*
- * How to probe what comes of it: where ssl_write_internal (ssl_read_internal) was found
+ * How to probe what comes of it: the functions of the method tables where they are told;
+ * they see every byte. Else, where ssl_write_internal (ssl_read_internal) was found
  * and is not inlined, it alone sees every byte; else all of that direction that were
  * found, but never SSL_peek. Its count is by the fourth argument, for writes with
  * `write_flags` by the fifth, as in SSL_write_ex2.
  *
- * 0 with out->n > 0: SSL_read or SSL_write or the internal functions of both are among
- * them; -ENOENT nothing, or nothing that can be relied on (out->how says what was amiss,
+ * 0: SSL_read and SSL_write or the internal functions of both are among those found, or
+ * `methods` has them; -ENOENT nothing, or nothing that can be relied on (out->how says what was amiss,
  * "" when there was no trace of these libraries); -ENOMEM. A file of 200 MB takes less
  * than a second.
  */

@@ -5,6 +5,7 @@
  */
 #include "modules/openssl/find_impl.h"
 #include "base/util.h"
+#include "target/code.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,18 @@ static unsigned int named(const struct search *s, enum ec_unit_name name,
 	return n;
 }
 
+/* It holds both directions: a function of the program's own, with these inlined. */
+static bool is_mixed(const struct search *s, const struct ec_unit *u)
+{
+	const uint32_t writes = 1u << EC_UNIT_WRITE | 1u << EC_UNIT_WRITE_INTERNAL |
+				1u << EC_UNIT_WRITE_EARLY;
+	const uint32_t reads = 1u << EC_UNIT_READ | 1u << EC_UNIT_READ_INTERNAL |
+			       1u << EC_UNIT_READ_EARLY;
+	uint32_t names = names_of(s, u);
+
+	return names & writes && names & reads;
+}
+
 /* The one of that name: of several that which has no other one's name as well. */
 static struct ec_unit *only(const struct search *s, enum ec_unit_name name,
 			    uint32_t may_hold)
@@ -57,7 +70,7 @@ static struct ec_unit *only(const struct search *s, enum ec_unit_name name,
 	unsigned int n = named(s, name, v), fit = 0;
 
 	if (n == 1)
-		return v[0];
+		return is_mixed(s, v[0]) ? NULL : v[0];
 	for (unsigned int i = 0; i < n; i++) {
 		if (names_of(s, v[i]) & ~(may_hold | 1u << name))
 			continue;
@@ -137,6 +150,29 @@ static int name_copies(struct search *s, const struct direction *d, struct ec_un
 	return 0;
 }
 
+/* Object and buffer are handed on to the method as they came. */
+static bool hands_on(const struct search *s, const struct ec_unit *u)
+{
+	struct ec_code_handed v[32];
+	bool made;
+	int n = ec_code_handed(s->us->f, u->fn.sym, 0, &made, v, EC_ARRAY_SIZE(v));
+
+	for (int i = 0; i < n; i++)
+		if (!v[i].target && v[i].from[1] == 2)
+			return true;
+	return false;
+}
+
+/* The plain one calls it with its own object and buffer, and the count where it must be. */
+static bool call_fits(const struct search *s, const struct direction *d,
+		      const struct ec_unit *plain, const struct ec_unit *internal)
+{
+	int want = d == &sent && s->out->write_flags ? 5 : 4, arg;
+
+	return !ec_code_count_arg(s->us->f, plain->fn.sym, internal->fn.sym.va, &arg) &&
+	       arg == want;
+}
+
 static int find_direction(struct search *s, const struct direction *d, bool *inlined)
 {
 	const uint32_t may_hold = 1u << d->internal;
@@ -152,6 +188,8 @@ static int find_direction(struct search *s, const struct direction *d, bool *inl
 		ec_find_add(s->out, d->early_name, early, EC_OPENSSL_LIKELY, s->how);
 	*inlined = holds(v, n, plain) || (early && holds(v, n, early));
 	for (unsigned int i = 0; i < n; i++) {
+		if (is_mixed(s, v[i]))
+			return unclear(s, d);
 		s->out->write_flags |= d == &sent && v[i]->flags;
 		if (v[i] == plain || v[i] == early)
 			continue;
@@ -161,8 +199,10 @@ static int find_direction(struct search *s, const struct direction *d, bool *inl
 		}
 		v[others++] = v[i];
 	}
-	if (!n)
-		return 0; /* before 1.1.1 */
+	if (!n) /* before 1.1.1 */
+		return hands_on(s, plain) ? 0
+					  : amiss(s, "not one function that is ",
+						  d->plain_name);
 	/* a call through the table of a shared library's links is not seen */
 	if (calls > 1 || (!calls && !*inlined && (others != 1 || !v[0]->minus)))
 		return amiss(s, "not one function that is ", d->internal_name);
@@ -170,6 +210,8 @@ static int find_direction(struct search *s, const struct direction *d, bool *inl
 		*inlined = true;
 		return name_copies(s, d, v, others);
 	}
+	if (called && !call_fits(s, d, plain, called))
+		return amiss(s, "its arguments are not those of ", d->internal_name);
 	if (called)
 		s->out->fn[s->out->n - 1 - !!early].sure = EC_OPENSSL_CERTAIN;
 	ec_find_add(s->out, d->internal_name, v[0],
@@ -211,7 +253,9 @@ static struct ec_unit *smallest(const struct search *s, enum ec_unit_name name)
 	unsigned int n = named(s, name, v);
 
 	for (unsigned int i = 0; i < n; i++)
-		if (!best || v[i]->fn.sym.size < best->fn.sym.size)
+		if (is_mixed(s, v[i]))
+			continue;
+		else if (!best || v[i]->fn.sym.size < best->fn.sym.size)
 			best = v[i];
 	return best;
 }

@@ -8,6 +8,8 @@
 struct ec_openssl_names {
 	const struct ec_file *f;
 	const struct ec_openssl_found *found; /* NULL: by symbols */
+	/* NULL: none, or not needed; of a file whose symbols are not all of it too */
+	const struct ec_openssl_methods *methods;
 };
 
 static inline bool ec_openssl_fn(const struct ec_openssl_names *n, const char *name,

@@ -154,8 +154,11 @@ static int plan_directions(const struct ec_openssl_names *n, const struct identi
 	if (err)
 		return err;
 	snprintf(out->how, sizeof(out->how), "%s; %s",
-		 n->found ? n->found->how : "symbols",
-		 wrote && read	 ? n->found ? "internal functions"
+		 n->methods ? "method tables"
+		 : n->found ? n->found->how
+			    : "symbols",
+		 wrote && read	 ? n->found || n->methods
+					   ? "internal functions"
 					    : "internal functions by call target"
 		 : wrote || read ? "internal and exported functions"
 				 : "exported functions");
@@ -178,23 +181,40 @@ static bool may_be_stripped(const struct ec_file *f)
 	       strncmp(ec_file_soname(f), "libcrypto", 9) != 0;
 }
 
+/*
+ * By symbols where the file has them. Linked into a program, the functions may have been
+ * inlined into its own ones as well, whatever the symbols say: then the code is asked too.
+ */
+static int find_names(const struct ec_file *f, struct ec_openssl_names *names,
+		      struct ec_openssl_found *found)
+{
+	struct ec_sym fn;
+	bool have = ec_openssl_fn(names, "SSL_write", &fn) &&
+		    ec_openssl_fn(names, "SSL_read", &fn);
+	int err;
+
+	if (have && ec_file_exports(f, "SSL_write"))
+		return 0;
+	err = have || may_be_stripped(f) ? ec_openssl_find(f, found) : -ENOENT;
+	if (!have)
+		names->found = found;
+	if (found->methods.tables)
+		names->methods = &found->methods;
+	return have ? 0 : err;
+}
+
 static int plan_as(const struct ec_file *f, const struct ec_plan_ask *ask,
 		   struct ec_plan *out)
 {
 	struct ec_openssl_names names = {.f = f};
 	struct ec_openssl_found found = {0};
 	struct identity id = {0};
-	struct ec_sym fn;
 	size_t n;
 	int err;
 
 	memset(out, 0, sizeof(*out));
-	if (!ec_openssl_fn(&names, "SSL_write", &fn) ||
-	    !ec_openssl_fn(&names, "SSL_read", &fn)) {
-		if (!may_be_stripped(f) || ec_openssl_find(f, &found))
-			return plan_nothing(f, out);
-		names.found = &found;
-	}
+	if (find_names(f, &names, &found))
+		return plan_nothing(f, out);
 	id.told = ec_openssl_recognise(f, found.family, out, &id.own);
 	err = plan_directions(&names, &id, out);
 	if (err) {
