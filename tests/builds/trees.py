@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""OpenSSL and its kin from the sources of crates: libcrypto built once a release, the
-commands that compile libssl, and a static program by any compiler and flags."""
+"""OpenSSL and its kin from the sources of crates: the commands that compile libssl, and
+libcrypto, which is built once a release."""
 import glob
 import hashlib
 import json
@@ -26,7 +26,7 @@ OPENSSL = {"1.1.0h": "110.0.2", "1.1.0i": "110.0.7", "1.1.1": "111.0.1", "1.1.1d
 LIBRESSL = {"3.0.2": "1.1.2", "3.1.0": "1.2.0"}
 BORING = {"1.1.1": "1.1.1", "3.1.0": "3.1.0", "4.9.1": "4.9.1", "4.22.0": "4.22.0",
           "5.4.0": "5.4.0"}
-AWS_LC = {v: v for v in ("0.2.2", "0.10.0", "0.20.1", "0.30.0", "0.38.0", "0.47.0")}
+AWS_LC = {v: v for v in ("0.10.0", "0.20.1", "0.30.0", "0.38.0", "0.47.0")}
 
 
 class Tree:
@@ -46,7 +46,21 @@ class Tree:
         return os.path.join(self.folder, *names)
 
     def crypto(self):
-        return glob.glob(self.path("**", "libcrypto.a"), recursive=True)[0]
+        """libcrypto.a, whose building takes minutes."""
+        def make(folder):
+            # not in the tree that is kept: it has another path than it was made for
+            place = os.path.join(folder, "tree")
+            os.mkdir(place)
+            self.make(place)
+            if os.path.exists(os.path.join(place, "Makefile")):
+                run(["make", f"-j{JOBS}", "libcrypto.a"], place, 3000)
+            else:
+                run(["ninja", f"-j{JOBS}", "crypto"], os.path.join(place, "build"), 3000)
+            made = glob.glob(os.path.join(place, "**/libcrypto.a"), recursive=True)[0]
+            os.rename(made, os.path.join(folder, "libcrypto.a"))
+            shutil.rmtree(place)
+        return os.path.join(kept(f"crypto-{self.library}-{self.version}", make),
+                            "libcrypto.a")
 
     def include(self):
         return [p for p in (self.path("include"), self.path("src/include")) if
@@ -87,18 +101,17 @@ def note(folder, commands):
 def make_openssl(folder, version):
     source = os.path.join(crate("openssl-src", "=" + OPENSSL[version]), "openssl")
     shutil.copytree(source, folder, dirs_exist_ok=True)
-    run(["perl", "./Configure", "linux-x86_64", "no-asm", "no-shared", "no-engine",
-         *([] if version.startswith("1.1.0") else ["no-tests"]), "--prefix=/usr", "-O1"],
-        folder, 300)
+    # what is not in the crate, as far as each release knows it
+    left = {"1.1.0": []}.get(version[:5], ["no-tests"])
+    left += ["no-module"] if version >= "3.5" else []
+    run(["perl", "./Configure", "linux-x86_64", "no-asm", "no-shared", *left,
+         "--prefix=/usr", "-O1"], folder, 300)
     # 1.1.0 knows no such target
     p = subprocess.run(["make", "-n", "build_generated"], cwd=folder, check=False,
                        capture_output=True)
     if not p.returncode:
         run(["make", "build_generated"], folder, 300)
     note(folder, from_make(folder))
-    run(["make", f"-j{JOBS}", "libcrypto.a"], folder, 2400)
-    for path in glob.glob(os.path.join(folder, "**/*.o"), recursive=True):
-        os.remove(path)
 
 
 def from_make(folder):
@@ -120,7 +133,6 @@ def make_cmake(folder, source, *options):
     os.makedirs(os.path.join(folder, "build"))
     run(["cmake", "-GNinja", "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
          *options, ".."], os.path.join(folder, "build"), 300)
-    run(["ninja", f"-j{JOBS}", "crypto"], os.path.join(folder, "build"), 2400)
     with open(os.path.join(folder, "build/compile_commands.json"), encoding="utf-8") as f:
         all_of = json.load(f)
     out = {}
@@ -129,8 +141,6 @@ def make_cmake(folder, source, *options):
            "ssl.dir" in c["command"] and "_test" not in c["file"]:
             out[c["file"]] = (c["directory"], without(shlex.split(c["command"])))
     note(folder, list(out.values()))
-    for path in glob.glob(os.path.join(folder, "**/*.o"), recursive=True):
-        os.remove(path)
 
 
 def make_libressl(folder, version):

@@ -2,15 +2,12 @@
 """A static program with libssl of a tree by a compiler and flags; kept."""
 import glob
 import hashlib
-import json
 import os
-import shutil
 import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from programs import Skip, kept
+from programs import kept
 from trees import CLIENT, JOBS
 
 CROSS = "aarch64-linux-gnu"
@@ -40,7 +37,7 @@ class Variant:
                 *(["-DOPENSSL_NO_FILENAMES"] if self.nofile else [])]
 
     def link(self):
-        """libcrypto is not there for another machine: its functions are then at 0."""
+        """The rest of libssl is not there for another machine: its functions are at 0."""
         out = ["-static-pie" if self.pie and not self.arm else
                "-pie" if self.pie else "-static"]
         if not self.pie:
@@ -60,27 +57,52 @@ def execute(argv, folder):
         raise subprocess.SubprocessError(" ".join(argv)[:200] + ": " + p.stderr[-800:])
 
 
+# What reads and writes are made of. The rest of libssl is compiled once a release: by gcc,
+# -O2, for any address, which other programs can be linked with too.
+VARIED = ("ssl_lib", "s3_lib", "bio_ssl", "methods", "ssl_methods")
+
+
+def is_varied(args):
+    return os.path.splitext(os.path.basename(args[-1]))[0] in VARIED
+
+
+def compiled(tree, variant, commands, place):
+    """Objects of these files, in `place`."""
+    cc, cxx, _ = variant.tools()
+    jobs, objects = [], []
+    for i, (folder, args) in enumerate(commands):
+        args = [a.replace("@", tree.folder) for a in args]
+        # files of one name are in several folders
+        obj = os.path.join(place, f"{i}-{os.path.basename(args[-1])}.o")
+        lang = [*cc, "-std=gnu11"]
+        if args[-1].endswith(".cc"):
+            lang = [*cxx, "-std=c++17", "-fno-exceptions", "-fno-rtti"]
+        jobs.append(([*lang, *args, *variant.flags(), "-c", "-o", obj],
+                     folder.replace("@", tree.folder)))
+        objects.append(obj)
+    with ThreadPoolExecutor(JOBS) as pool:
+        list(pool.map(lambda j: execute(*j), jobs))
+    return objects
+
+
+def rest_of(tree):
+    """Objects of all other files; kept."""
+    base = Variant("gcc", "-O2")
+    folder = kept(f"rest-{tree.library}-{tree.version}", lambda place: compiled(
+        tree, base, [c for c in tree.commands if not is_varied(c[1])], place))
+    return sorted(glob.glob(os.path.join(folder, "*.o")))
+
+
 def build(tree, variant, to):
-    """Compiles all of libssl and the client, and links them to the file `to`."""
-    cc, cxx, ld = variant.tools()
+    """Compiles the client and what is varied, and links the file `to`."""
+    client = [tree.folder, [*tree.defines(), *(f"-I{i}" for i in tree.include()), CLIENT]]
+    varied = [c for c in tree.commands if is_varied(c[1])]
     with tempfile.TemporaryDirectory(prefix="ec-build-") as place:
-        jobs, objects = [], []
-
-        def add(folder, args, plus):
-            obj = os.path.join(place, f"{len(objects)}.o")
-            objects.append(obj)
-            lang = [*cxx, "-std=c++17", "-fno-exceptions", "-fno-rtti"] if plus else \
-                   [*cc, "-std=gnu11"]
-            jobs.append(([*lang, *args, *variant.flags(), "-c", "-o", obj], folder))
-
-        for folder, args in tree.commands:
-            args = [a.replace("@", tree.folder) for a in args]
-            add(folder.replace("@", tree.folder), args, args[-1].endswith(".cc"))
-        add(place, [*tree.defines(), *(f"-I{i}" for i in tree.include()), CLIENT], False)
-        with ThreadPoolExecutor(JOBS) as pool:
-            list(pool.map(lambda j: execute(*j), jobs))
-        libs = [] if variant.arm else [tree.crypto(), "-lpthread", "-ldl"]
-        execute([*ld, *variant.flags(), *variant.link(), "-o", to, *objects, *libs], place)
+        objects = compiled(tree, variant, [client, *varied], place)
+        if not variant.arm:
+            objects += [*rest_of(tree), tree.crypto(), "-lpthread", "-ldl"]
+        execute([*variant.tools()[2], *variant.flags(), *variant.link(), "-o", to,
+                 *objects], place)
 
 
 def program(tree, variant):

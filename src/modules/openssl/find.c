@@ -68,7 +68,10 @@ static int find_by_errors(const struct ec_file *f, struct ec_openssl_found *out)
 
 	if (err)
 		return err;
-	err = is_boring(&us) ? ec_find_boring(&us, out) : ec_find_openssl(&us, out);
+	err = ec_find_libre(&us, out);
+	if (err && !out->how[0])
+		err = is_boring(&us) ? ec_find_boring(&us, out)
+				     : ec_find_openssl(&us, out);
 	ec_units_close(&us);
 	if (!err && !(have(out, "SSL_write", "ssl_write_internal") &&
 		      have(out, "SSL_read", "ssl_read_internal")))
@@ -76,9 +79,14 @@ static int find_by_errors(const struct ec_file *f, struct ec_openssl_found *out)
 	return err;
 }
 
-/* Both internal functions are real: they see every byte, and their returns are known. */
+/*
+ * Both internal functions are real: they see every byte, and their returns are known. The
+ * others have no method tables like OpenSSL's.
+ */
 static bool suffices(const struct ec_openssl_found *o)
 {
+	if (o->family == EC_OPENSSL_BORING || o->family == EC_OPENSSL_LIBRE)
+		return true;
 	return ec_openssl_found_fn(o, "ssl_write_internal") && !o->write_inlined &&
 	       ec_openssl_found_fn(o, "ssl_read_internal") && !o->read_inlined;
 }
@@ -101,8 +109,7 @@ int ec_openssl_find(const struct ec_file *f, struct ec_openssl_found *out)
 
 	memset(out, 0, sizeof(*out));
 	err = find_by_errors(f, out);
-	if (err == -ENOMEM || (!err && (out->family == EC_OPENSSL_BORING ||
-					suffices(out))))
+	if (err == -ENOMEM || (!err && suffices(out)))
 		return err;
 	by_methods = ec_openssl_methods_find(f, &out->methods, &why);
 	if (by_methods == -ENOMEM)

@@ -16,6 +16,7 @@ enum ec_openssl_family {
 	EC_OPENSSL_1_1,	   /* 1.1.x, and what is made of it */
 	EC_OPENSSL_3,	   /* 3 and later */
 	EC_OPENSSL_BORING, /* BoringSSL and AWS-LC: the same functions in both */
+	EC_OPENSSL_LIBRE,  /* LibreSSL: exported functions only */
 };
 
 /* How sure a function's place is. */

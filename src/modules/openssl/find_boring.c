@@ -6,6 +6,7 @@
  */
 #include "modules/openssl/find_impl.h"
 #include "base/util.h"
+#include "target/code.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +60,8 @@ static struct ec_unit *find_shake(const struct boring *b)
 
 /*
  * AWS-LC has SSL_read_ex and its like, which may hold a copy of the plain function: they
- * give the length by a pointer and never return -1.
+ * give the length by a pointer and never return -1, which not all plain ones make
+ * themselves.
  */
 static bool pick(struct ec_unit *const *v, unsigned int n, struct ec_unit **plain,
 		 struct ec_unit **ex)
@@ -68,9 +70,14 @@ static bool pick(struct ec_unit *const *v, unsigned int n, struct ec_unit **plai
 	*ex = NULL;
 	if (n != 2)
 		return n == 1;
+	if (v[0]->minus == v[1]->minus) {
+		*plain = v[0]->results ? v[1] : v[0];
+		*ex = v[0]->results ? v[0] : v[1];
+		return !v[0]->minus && !(*plain)->results && (*ex)->results;
+	}
 	*plain = v[0]->minus ? v[0] : v[1];
 	*ex = v[0]->minus ? v[1] : v[0];
-	return v[0]->minus != v[1]->minus && (*ex)->results > (*plain)->results;
+	return (*ex)->results > (*plain)->results;
 }
 
 static bool pick_by_reasons(const struct boring *b, struct mask m, struct ec_unit **plain,
@@ -79,6 +86,20 @@ static bool pick_by_reasons(const struct boring *b, struct mask m, struct ec_uni
 	struct ec_unit *v[EC_FIND_MANY];
 
 	return pick(v, ec_find_each(b->us, has_reasons, &m, v, EC_FIND_MANY), plain, ex);
+}
+
+/* With its own object, and with its own buffer if `buffer`: other callers are users. */
+static bool hands_on(const struct boring *b, const struct ec_unit *u,
+		     const struct ec_unit *to, bool buffer)
+{
+	struct ec_code_handed v[32];
+	bool made;
+	int n = ec_code_handed(b->us->f, u->fn.sym, 0, &made, v, EC_ARRAY_SIZE(v));
+
+	for (int i = 0; i < n; i++)
+		if (v[i].target == to->fn.sym.va && (!buffer || v[i].from[1] == 2))
+			return true;
+	return false;
 }
 
 /* Who calls `u`: SSL_read, which changes fields, and SSL_peek, which does not. */
@@ -95,6 +116,8 @@ static int callers(struct boring *b, const struct ec_unit *u)
 		if (v[i] == b->write || v[i] == b->write_ex || v[i] == b->peek ||
 		    v[i]->reasons & (EC_REASON_UNINITIALIZED | EC_REASON_DATA_AT_END))
 			continue; /* SSL_shutdown */
+		if (!hands_on(b, v[i], u, u == b->peek))
+			continue;
 		if (v[i]->stores)
 			reads[nreads++] = v[i];
 		else

@@ -17,6 +17,7 @@ void ec_find_add(struct ec_openssl_found *out, const char *name, const struct ec
 
 /* 0, or -ENOENT with out->how, or -ENOMEM. */
 int ec_find_openssl(struct ec_units *us, struct ec_openssl_found *out);
+int ec_find_libre(struct ec_units *us, struct ec_openssl_found *out);
 int ec_find_boring(struct ec_units *us, struct ec_openssl_found *out);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Numbers: include/openssl/ssl.h and sslerr.h of OpenSSL 1.0.2 to 1.1.1, include/openssl/
- * ssl.h of BoringSSL. They are part of their interface and never change.
+ * ssl.h of BoringSSL and of LibreSSL. They are part of their interface and never change.
  */
 #include "modules/openssl/units.h"
 #include "base/util.h"
@@ -66,6 +66,13 @@ static const struct {
 	{291, EC_REASON_DATA_AT_END},
 };
 
+static const struct {
+	uint16_t number;
+	uint32_t bit;
+} libre_reasons[] = {{144, EC_REASON_NO_TYPE},
+		     {207, EC_REASON_SHUT},
+		     {276, EC_REASON_UNINITIALIZED}};
+
 struct reading {
 	struct ec_unit *u;
 	const struct ec_units *us;
@@ -92,6 +99,9 @@ static void read_number(struct ec_unit *u, unsigned int arg, uint64_t v)
 		u->lib_boring |= v == LIB_BORING;
 	} else if (arg == 2) {
 		u->flags |= v == BAD_FLAG;
+		for (unsigned int i = 0; i < EC_ARRAY_SIZE(libre_reasons); i++)
+			if (libre_reasons[i].number == v)
+				u->seconds |= libre_reasons[i].bit;
 		for (unsigned int i = 0; i < EC_UNIT_NAMES; i++)
 			if (v && codes[i] == v)
 				u->codes |= 1u << i;
@@ -350,6 +360,7 @@ static void merge(struct ec_unit *whole, const struct ec_unit *part)
 	whole->texts |= part->texts;
 	whole->codes |= part->codes;
 	whole->reasons |= part->reasons;
+	whole->seconds |= part->seconds;
 	whole->lib_openssl |= part->lib_openssl;
 	whole->lib_boring |= part->lib_boring;
 	whole->minus |= part->minus;

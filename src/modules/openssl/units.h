@@ -47,7 +47,8 @@ struct ec_unit {
 	bool path;	      /* refers to the source file */
 	uint32_t texts;	      /* bits of enum ec_unit_name, by text … */
 	uint32_t codes;	      /* … and by number */
-	uint32_t reasons;     /* enum ec_unit_reason */
+	uint32_t reasons;     /* enum ec_unit_reason: the third argument … */
+	uint32_t seconds;     /* … and LibreSSL's, which are the second */
 	bool lib_openssl;     /* passes the number of OpenSSL's ssl library, … */
 	bool lib_boring;      /* … of BoringSSL's */
 	bool minus;	      /* makes -1 that is no argument: what it returns */
