@@ -99,7 +99,8 @@ static int see(void *ctx, const struct ec_insn *in, const struct ec_regs *r)
 int ec_code_handed(const struct ec_file *f, struct ec_sym fn, uint32_t number, bool *made,
 		   struct ec_code_handed *out, size_t max)
 {
-	struct handed h = {.f = f, .number = number, .made = made, .out = out, .max = max};
+	struct handed h = {
+		.f = f, .number = number, .made = made, .out = out, .max = max};
 	int err;
 
 	*made = false;

@@ -42,8 +42,8 @@ static void find_table(const struct ec_file *f, uint64_t *va, uint64_t *size)
 
 static int read_table(struct ec_pointers *ps)
 {
-	uint32_t want = ps->f->arch == EC_ARCH_AARCH64 ? R_AARCH64_RELATIVE
-						       : R_X86_64_RELATIVE;
+	uint32_t want =
+		ps->f->arch == EC_ARCH_AARCH64 ? R_AARCH64_RELATIVE : R_X86_64_RELATIVE;
 	uint64_t va, size, n;
 	bool sorted = true;
 

@@ -119,10 +119,15 @@ def strip(path, to):
     subprocess.run(["strip", "-o", to, path], check=True, capture_output=True)
 
 
-VARIANTS = [Variant(cc, opt, lto, pie) for cc in ("gcc", "clang") for opt in ("-O2", "-O3")
-            for lto in (False, True) for pie in (True, False)]
-VARIANTS += [Variant("gcc", "-Os")]
-VARIANTS += [Variant("gcc", "-O2", nofile=True), Variant("clang", "-O3", nofile=True, pie=False)]
-VARIANTS += [Variant("gcc", "-O2", arm=True), Variant("gcc", "-O3", pie=False, arm=True),
+# All of them for some releases, these for the others.
+FEW = [Variant("gcc", "-O2"), Variant("clang", "-O3", pie=False), Variant("gcc", "-O2", lto=True),
+       Variant("gcc", "-O2", arm=True)]
+ALL = FEW + [Variant("gcc", "-O2", pie=False), Variant("gcc", "-O3"),
+             Variant("gcc", "-O3", pie=False), Variant("gcc", "-Os"),
+             Variant("clang", "-O2"), Variant("clang", "-O2", pie=False),
+             Variant("clang", "-O3"), Variant("gcc", "-O3", lto=True, pie=False),
+             Variant("clang", "-O2", lto=True), Variant("clang", "-O3", lto=True, pie=False),
+             Variant("gcc", "-O2", nofile=True), Variant("clang", "-O3", nofile=True, pie=False),
+             Variant("gcc", "-O3", pie=False, arm=True),
              Variant("gcc", "-O2", lto=True, pie=False, arm=True),
              Variant("clang", "-O2", arm=True), Variant("clang", "-O3", pie=False, arm=True)]

@@ -61,7 +61,8 @@ struct ec_openssl_found {
  * `write_flags` by the fifth, as in SSL_write_ex2.
  *
  * 0: SSL_read and SSL_write or the internal functions of both are among those found, or
- * `methods` has them; -ENOENT nothing, or nothing that can be relied on (out->how says what was amiss,
+ * `methods` has them; -ENOENT nothing, or nothing that can be relied on (out->how says
+ * what was amiss,
  * "" when there was no trace of these libraries); -ENOMEM. A file of 200 MB takes less
  * than a second.
  */

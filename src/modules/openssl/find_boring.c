@@ -102,6 +102,20 @@ static bool hands_on(const struct boring *b, const struct ec_unit *u,
 	return false;
 }
 
+/* Its buffer goes to the method as it came, behind one or two results: else it is a
+ * function of the program's own, with SSL_write inlined. */
+static bool writes(const struct boring *b, const struct ec_unit *u)
+{
+	struct ec_code_handed v[32];
+	bool made;
+	int n = ec_code_handed(b->us->f, u->fn.sym, 0, &made, v, EC_ARRAY_SIZE(v));
+
+	for (int i = 0; i < n; i++)
+		if (!v[i].target && (v[i].from[2] == 2 || v[i].from[3] == 2))
+			return true;
+	return false;
+}
+
 /* Who calls `u`: SSL_read, which changes fields, and SSL_peek, which does not. */
 static int callers(struct boring *b, const struct ec_unit *u)
 {
@@ -142,16 +156,18 @@ static void add(struct boring *b, const char *name, const struct ec_unit *u,
 int ec_find_boring(struct ec_units *us, struct ec_openssl_found *out)
 {
 	const uint32_t both = EC_REASON_UNINITIALIZED | EC_REASON_HANDSHAKE;
-	const uint32_t writes =
+	const uint32_t writes_have =
 		EC_REASON_NOT_CALLED_HERE | EC_REASON_BAD_LENGTH | EC_REASON_SHUT;
 	struct boring b = {.us = us, .out = out};
 	struct ec_unit *shake;
 	enum ec_openssl_sure sure;
 	int err;
 
-	if (!pick_by_reasons(&b, (struct mask){both, writes, 0}, &b.write, &b.write_ex))
+	if (!pick_by_reasons(&b, (struct mask){both, writes_have, 0}, &b.write,
+			     &b.write_ex) ||
+	    !writes(&b, b.write))
 		return amiss(&b, "not one function that is SSL_write");
-	b.impl = only(&b, (struct mask){both, 0, writes});
+	b.impl = only(&b, (struct mask){both, 0, writes_have});
 	if (!b.impl)
 		return amiss(&b, "not one function that is ssl_read_impl");
 	err = callers(&b, b.impl);

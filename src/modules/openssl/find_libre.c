@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * LibreSSL reports the errors of a connection by the reason, beside the name of the source
- * file (SSL_error_internal). SSL_write alone has two that no other function has; SSL_read
- * and SSL_peek hand object and buffer on alike, but only reading changes the connection.
+ * LibreSSL reports the errors of a connection by the reason, beside the name of the
+ * source file (SSL_error_internal). SSL_write alone has two that no other function has;
+ * SSL_read and SSL_peek hand object and buffer on alike, but only reading changes the
+ * connection.
  */
 #include "modules/openssl/find_impl.h"
 #include "base/util.h"
@@ -21,8 +22,8 @@ struct libre {
 
 static int amiss(struct libre *l, const char *text)
 {
-	snprintf(l->out->how, sizeof(l->out->how), "LibreSSL: not one function that is %s",
-		 text);
+	snprintf(l->out->how, sizeof(l->out->how),
+		 "LibreSSL: not one function that is %s", text);
 	return -ENOENT;
 }
 
@@ -109,6 +110,7 @@ int ec_find_libre(struct ec_units *us, struct ec_openssl_found *out)
 		ec_find_add(out, "SSL_do_handshake", v[0], EC_OPENSSL_LIKELY,
 			    "error reasons");
 	out->family = EC_OPENSSL_LIBRE;
-	snprintf(out->how, sizeof(out->how), "error reasons of LibreSSL beside ssl_lib.c");
+	snprintf(out->how, sizeof(out->how),
+		 "error reasons of LibreSSL beside ssl_lib.c");
 	return 0;
 }

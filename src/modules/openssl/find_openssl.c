@@ -163,7 +163,8 @@ static bool hands_on(const struct search *s, const struct ec_unit *u)
 	return false;
 }
 
-/* The plain one calls it with its own object and buffer, and the count where it must be. */
+/* The plain one calls it with its own object and buffer, and the count where it must be.
+ */
 static bool call_fits(const struct search *s, const struct direction *d,
 		      const struct ec_unit *plain, const struct ec_unit *internal)
 {
@@ -200,9 +201,9 @@ static int find_direction(struct search *s, const struct direction *d, bool *inl
 		v[others++] = v[i];
 	}
 	if (!n) /* before 1.1.1 */
-		return hands_on(s, plain) ? 0
-					  : amiss(s, "not one function that is ",
-						  d->plain_name);
+		return hands_on(s, plain)
+			       ? 0
+			       : amiss(s, "not one function that is ", d->plain_name);
 	/* a call through the table of a shared library's links is not seen */
 	if (calls > 1 || (!calls && !*inlined && (others != 1 || !v[0]->minus)))
 		return amiss(s, "not one function that is ", d->internal_name);

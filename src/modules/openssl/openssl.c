@@ -159,7 +159,7 @@ static int plan_directions(const struct ec_openssl_names *n, const struct identi
 			    : "symbols",
 		 wrote && read	 ? n->found || n->methods
 					   ? "internal functions"
-					    : "internal functions by call target"
+					   : "internal functions by call target"
 		 : wrote || read ? "internal and exported functions"
 				 : "exported functions");
 	return 0;
@@ -183,7 +183,8 @@ static bool may_be_stripped(const struct ec_file *f)
 
 /*
  * By symbols where the file has them. Linked into a program, the functions may have been
- * inlined into its own ones as well, whatever the symbols say: then the code is asked too.
+ * inlined into its own ones as well, whatever the symbols say: then the code is asked
+ * too.
  */
 static int find_names(const struct ec_file *f, struct ec_openssl_names *names,
 		      struct ec_openssl_found *found)

@@ -69,9 +69,8 @@ static const struct {
 static const struct {
 	uint16_t number;
 	uint32_t bit;
-} libre_reasons[] = {{144, EC_REASON_NO_TYPE},
-		     {207, EC_REASON_SHUT},
-		     {276, EC_REASON_UNINITIALIZED}};
+} libre_reasons[] = {
+	{144, EC_REASON_NO_TYPE}, {207, EC_REASON_SHUT}, {276, EC_REASON_UNINITIALIZED}};
 
 struct reading {
 	struct ec_unit *u;

@@ -286,6 +286,64 @@ static void test_misfits(void **state)
 	}
 }
 
+/* The first relocation that makes the pointer `va`. */
+static Elf64_Rela *relocation_of(const struct real *r, uint64_t va)
+{
+	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)r->p;
+	const Elf64_Phdr *ph = (const Elf64_Phdr *)(r->p + eh->e_phoff);
+	uint64_t at = 0, size = 0;
+
+	for (int i = 0; i < eh->e_phnum; i++) {
+		const Elf64_Dyn *d = (const Elf64_Dyn *)(r->p + ph[i].p_offset);
+
+		for (; ph[i].p_type == PT_DYNAMIC && d->d_tag != DT_NULL; d++) {
+			at = d->d_tag == DT_RELA ? d->d_un.d_ptr : at;
+			size = d->d_tag == DT_RELASZ ? d->d_un.d_val : size;
+		}
+	}
+	/* the first segment is loaded where it stands */
+	for (uint64_t i = 0; i < size / sizeof(Elf64_Rela); i++) {
+		Elf64_Rela *v = (Elf64_Rela *)(r->p + at) + i;
+
+		if ((uint64_t)v->r_addend == va)
+			return v;
+	}
+	return NULL;
+}
+
+/* Tables that do not agree, or lead to other functions, are not believed. */
+static void test_tables(void **state)
+{
+	struct ec_openssl_methods m, none = {0};
+	struct ec_sym other;
+	struct unstripped u;
+	Elf64_Rela *r;
+	const char *why;
+
+	assert_true(unstripped_open(&u, real_libssl(), true));
+	assert_int_equal(ec_openssl_methods_find(u.bare, &m, &why), 0);
+	assert_true(m.tables > 10 && m.counts && m.read.va != m.write.va);
+	r = relocation_of(&u.bare_bytes, m.read.va);
+	assert_non_null(r);
+	r->r_addend = m.write.va + 1;
+	assert_int_equal(ec_openssl_methods_find(u.bare, &none, &why), -ENOENT);
+	assert_string_equal(why, "its method tables do not agree");
+	assert_int_equal(none.tables, 0);
+	assert_int_equal(ec_file_symbol(u.f, "SSL_get_rbio", &other), 0);
+	/* all of them, to what is no such function */
+	r->r_addend = m.read.va;
+	while ((r = relocation_of(&u.bare_bytes, m.read.va)))
+		r->r_addend = other.va;
+	assert_int_equal(ec_openssl_methods_find(u.bare, &none, &why), -ENOENT);
+	assert_string_equal(why, "the functions of its method tables are not known");
+	unstripped_close(&u);
+	/* no such library */
+	assert_true(unstripped_open(&u, real_libcrypto(), true));
+	assert_int_equal(ec_openssl_methods_find(u.bare, &none, &why), -ENOENT);
+	assert_string_equal(why, "");
+	unstripped_close(&u);
+}
+
 /* Cut, and with bytes changed: no crash, and what is found lies in the file. */
 static void test_damaged(void **state)
 {
@@ -306,6 +364,9 @@ static void test_damaged(void **state)
 		ec_openssl_find(f, &o);
 		for (unsigned int k = 0; k < o.n; k++)
 			assert_true(ec_file_is_code(f, o.fn[k].sym.va));
+		assert_true(!o.methods.tables ||
+			    (ec_file_is_code(f, o.methods.read.va) &&
+			     ec_file_is_code(f, o.methods.write.va)));
 		ec_file_free(f);
 	}
 	guard_free(&g);
@@ -315,9 +376,9 @@ static void test_damaged(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_libssl),	cmocka_unit_test(test_static),
-		cmocka_unit_test(test_others),	cmocka_unit_test(test_misfits),
-		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_libssl), cmocka_unit_test(test_static),
+		cmocka_unit_test(test_others), cmocka_unit_test(test_misfits),
+		cmocka_unit_test(test_tables), cmocka_unit_test(test_damaged),
 	};
 
 	if (argc == 3)

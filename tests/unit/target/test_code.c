@@ -91,6 +91,78 @@ static void test_count(void **state)
 	each_arch(counts);
 }
 
+static void handed(const struct ec_file *f, bool arm)
+{
+	struct ec_code_handed h[2];
+	bool made;
+
+	/* all arguments as they came, and by a jump */
+	assert_int_equal(ec_code_handed(f, fn(AT_WRITE_EX), 23, &made, h, 2), 1);
+	assert_false(made);
+	assert_int_equal(h[0].target, MINI_CODE + AT_INTERNAL);
+	assert_int_equal(h[0].from[0], 1);
+	assert_int_equal(h[0].from[3], 4);
+	assert_int_equal(h[0].left & 0xf, 0xf);
+	assert_int_equal(ec_code_handed(f, fn(AT_PASS_FIVE), 23, &made, h, 2), 1);
+	assert_int_equal(h[0].from[1], 2);
+	assert_int_equal(h[0].from[3], 0);
+	assert_int_equal(h[0].from[4], 4);
+	assert_int_equal(h[0].left & 0x10, 0); /* nothing holds the fifth any more */
+	/* two calls, and room for one */
+	assert_int_equal(ec_code_handed(f, fn(AT_TWO_CALLEES), 0, &made, h, 2), 2);
+	assert_int_equal(h[1].from[1], 0);
+	assert_int_equal(ec_code_handed(f, fn(AT_TWO_CALLEES), 0, &made, h, 1), -E2BIG);
+	/* another object, and none */
+	assert_int_equal(ec_code_handed(f, fn(AT_KILLED), 0, &made, h, 2), 0);
+	assert_int_equal(ec_code_handed(f, fn(AT_GET), 0, &made, h, 2), 0);
+	assert_int_equal(ec_code_handed(f, (struct ec_sym){MINI_SIZE, 9}, 0, &made, h, 2),
+			 -ENOENT);
+}
+
+static void test_handed(void **state)
+{
+	/* write(object, 23, buffer, length, count) through a pointer, as a jump and as a
+	 * call; the number by push and pop:
+	 * mov %rcx,%r8; mov %rdx,%rcx; mov %rsi,%rdx; mov $23,%esi; jmp *0x40(%rax)
+	 * push $23; mov %rsi,%rdx; pop %rsi; call *0x40(%rax); ret */
+	static const char x86[] = "\x49\x89\xc8\x48\x89\xd1\x48\x89\xf2\xbe\x17\0\0\0"
+				  "\xff\x60\x40\x6a\x17\x48\x89\xf2\x5e\xff\x50\x40\xc3";
+	/* mov x4,x3; mov x3,x2; mov x2,x1; mov w1,#23; br x5 */
+	static const char arm64[] = "\xe4\x03\x03\xaa\xe3\x03\x02\xaa\xe2\x03\x01\xaa"
+				    "\xe1\x02\x80\x52\xa0\0\x1f\xd6";
+
+	each_arch(handed);
+	for (int arm = 0; arm < 2; arm++) {
+		struct ec_code_handed h;
+		struct fixture x;
+		bool made;
+
+		fix(&x, arm, arm ? arm64 : x86, arm ? sizeof(arm64) : sizeof(x86));
+		assert_int_equal(ec_code_handed(x.f,
+						(struct ec_sym){MINI_CODE, 17 + 3 * arm},
+						23, &made, &h, 1),
+				 1);
+		assert_true(made && !h.target);
+		assert_int_equal(h.from[2], 2);
+		assert_int_equal(h.from[3], 3);
+		assert_int_equal(h.from[4], 4);
+		assert_int_equal(ec_code_handed(x.f,
+						(struct ec_sym){MINI_CODE, 17 + 3 * arm},
+						22, &made, &h, 1),
+				 1);
+		assert_false(made);
+		if (!arm) {
+			assert_int_equal(
+				ec_code_handed(x.f, (struct ec_sym){MINI_CODE + 17, 10},
+					       23, &made, &h, 1),
+				1);
+			assert_true(made);
+			assert_int_equal(h.from[2], 2);
+		}
+		ec_file_free(x.f);
+	}
+}
+
 static void accessors(const struct ec_file *f, bool arm)
 {
 	uint32_t off = 99;
@@ -249,9 +321,10 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_callee),	 cmocka_unit_test(test_count),
-		cmocka_unit_test(test_accessor), cmocka_unit_test(test_entry),
-		cmocka_unit_test(test_steps),	 cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_callee), cmocka_unit_test(test_count),
+		cmocka_unit_test(test_handed), cmocka_unit_test(test_accessor),
+		cmocka_unit_test(test_entry),  cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
