@@ -37,7 +37,7 @@ class Variant:
                 *(["-DOPENSSL_NO_FILENAMES"] if self.nofile else [])]
 
     def link(self):
-        """The rest of libssl is not there for another machine: its functions are at 0."""
+        """What is not there for another machine is at 0."""
         out = ["-static-pie" if self.pie and not self.arm else
                "-pie" if self.pie else "-static"]
         if not self.pie:
@@ -96,7 +96,8 @@ def rest_of(tree):
 def build(tree, variant, to):
     """Compiles the client and what is varied, and links the file `to`."""
     client = [tree.folder, [*tree.defines(), *(f"-I{i}" for i in tree.include()), CLIENT]]
-    varied = [c for c in tree.commands if is_varied(c[1])]
+    # method tables hold functions of other files: all of them where nothing else is linked
+    varied = [c for c in tree.commands if is_varied(c[1]) or (variant.arm and variant.lto)]
     with tempfile.TemporaryDirectory(prefix="ec-build-") as place:
         objects = compiled(tree, variant, [client, *varied], place)
         if not variant.arm:

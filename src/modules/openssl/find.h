@@ -36,6 +36,11 @@ struct ec_openssl_found {
 	 */
 	bool write_inlined;
 	bool read_inlined;
+	/*
+	 * Not found because more functions hold its code than the library has: the
+	 * program's own ones, too. What symbols are left does not see all bytes.
+	 */
+	bool copies;
 	/* ssl_write_internal has flags: its fifth argument points to the count. */
 	bool write_flags;
 	/*

@@ -35,13 +35,6 @@ static bool has_reasons(const struct ec_unit *u, const void *ctx)
 	       !(u->reasons & m->none);
 }
 
-static struct ec_unit *only(const struct boring *b, struct mask m)
-{
-	struct ec_unit *v[EC_FIND_MANY];
-
-	return ec_find_each(b->us, has_reasons, &m, v, EC_FIND_MANY) == 1 ? v[0] : NULL;
-}
-
 /* SSL_connect and SSL_accept may hold it as well; both directions call it. */
 static struct ec_unit *find_shake(const struct boring *b)
 {
@@ -80,14 +73,6 @@ static bool pick(struct ec_unit *const *v, unsigned int n, struct ec_unit **plai
 	return (*ex)->results > (*plain)->results;
 }
 
-static bool pick_by_reasons(const struct boring *b, struct mask m, struct ec_unit **plain,
-			    struct ec_unit **ex)
-{
-	struct ec_unit *v[EC_FIND_MANY];
-
-	return pick(v, ec_find_each(b->us, has_reasons, &m, v, EC_FIND_MANY), plain, ex);
-}
-
 /* With its own object, and with its own buffer if `buffer`: other callers are users. */
 static bool hands_on(const struct boring *b, const struct ec_unit *u,
 		     const struct ec_unit *to, bool buffer)
@@ -102,8 +87,11 @@ static bool hands_on(const struct boring *b, const struct ec_unit *u,
 	return false;
 }
 
-/* Its buffer goes to the method as it came, behind one or two results: else it is a
- * function of the program's own, with SSL_write inlined. */
+/*
+ * Those that write hand their buffer to the method as it came, behind one or two results.
+ * ssl_read_impl has the same reasons, and so has a function of the program's own with
+ * either of them inlined.
+ */
 static bool writes(const struct boring *b, const struct ec_unit *u)
 {
 	struct ec_code_handed v[32];
@@ -114,6 +102,27 @@ static bool writes(const struct boring *b, const struct ec_unit *u)
 		if (!v[i].target && (v[i].from[2] == 2 || v[i].from[3] == 2))
 			return true;
 	return false;
+}
+
+static int find_write(struct boring *b)
+{
+	const struct mask m = {EC_REASON_UNINITIALIZED | EC_REASON_HANDSHAKE, 0, 0};
+	struct ec_unit *v[EC_FIND_MANY], *w[EC_FIND_MANY] = {NULL};
+	unsigned int n = ec_find_each(b->us, has_reasons, &m, v, EC_FIND_MANY);
+	unsigned int nwrites = 0, nreads = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (writes(b, v[i])) {
+			w[nwrites++] = v[i];
+		} else {
+			b->impl = v[i];
+			nreads++;
+		}
+	}
+	b->out->copies = nwrites > 2 || nreads > 1;
+	if (!pick(w, nwrites, &b->write, &b->write_ex))
+		return amiss(b, "not one function that is SSL_write");
+	return nreads == 1 ? 0 : amiss(b, "not one function that is ssl_read_impl");
 }
 
 /* Who calls `u`: SSL_read, which changes fields, and SSL_peek, which does not. */
@@ -155,21 +164,14 @@ static void add(struct boring *b, const char *name, const struct ec_unit *u,
 
 int ec_find_boring(struct ec_units *us, struct ec_openssl_found *out)
 {
-	const uint32_t both = EC_REASON_UNINITIALIZED | EC_REASON_HANDSHAKE;
-	const uint32_t writes_have =
-		EC_REASON_NOT_CALLED_HERE | EC_REASON_BAD_LENGTH | EC_REASON_SHUT;
 	struct boring b = {.us = us, .out = out};
 	struct ec_unit *shake;
 	enum ec_openssl_sure sure;
 	int err;
 
-	if (!pick_by_reasons(&b, (struct mask){both, writes_have, 0}, &b.write,
-			     &b.write_ex) ||
-	    !writes(&b, b.write))
-		return amiss(&b, "not one function that is SSL_write");
-	b.impl = only(&b, (struct mask){both, 0, writes_have});
-	if (!b.impl)
-		return amiss(&b, "not one function that is ssl_read_impl");
+	err = find_write(&b);
+	if (err)
+		return err;
 	err = callers(&b, b.impl);
 	if (!err && !b.read && b.peek)
 		err = callers(&b, b.peek);

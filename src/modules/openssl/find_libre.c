@@ -99,6 +99,7 @@ int ec_find_libre(struct ec_units *us, struct ec_openssl_found *out)
 	if (!n)
 		return -ENOENT; /* no trace of it */
 	l.write = v[0];
+	out->copies = n > 1;
 	if (n != 1 || !hands_on_to(&l, l.write))
 		return amiss(&l, "SSL_write");
 	err = find_read(&l);

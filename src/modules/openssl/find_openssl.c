@@ -96,6 +96,7 @@ static int amiss(struct search *s, const char *text, const char *name)
 
 static int unclear(struct search *s, const struct direction *d)
 {
+	s->out->copies = true;
 	return amiss(s, "unclear which functions hold ", d->internal_name);
 }
 

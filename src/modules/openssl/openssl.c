@@ -201,7 +201,7 @@ static int find_names(const struct ec_file *f, struct ec_openssl_names *names,
 		names->found = found;
 	if (found->methods.tables)
 		names->methods = &found->methods;
-	return have ? 0 : err;
+	return have && !found->copies ? 0 : err;
 }
 
 static int plan_as(const struct ec_file *f, const struct ec_plan_ask *ask,
@@ -214,8 +214,12 @@ static int plan_as(const struct ec_file *f, const struct ec_plan_ask *ask,
 	int err;
 
 	memset(out, 0, sizeof(*out));
-	if (find_names(f, &names, &found))
-		return plan_nothing(f, out);
+	if (find_names(f, &names, &found)) {
+		plan_nothing(f, out);
+		if (found.how[0])
+			snprintf(out->why, sizeof(out->why), "its code: %s", found.how);
+		return -ENOENT;
+	}
 	id.told = ec_openssl_recognise(f, found.family, out, &id.own);
 	err = plan_directions(&names, &id, out);
 	if (err) {

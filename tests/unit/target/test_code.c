@@ -124,9 +124,9 @@ static void test_handed(void **state)
 	/* write(object, 23, buffer, length, count) through a pointer, as a jump and as a
 	 * call; the number by push and pop:
 	 * mov %rcx,%r8; mov %rdx,%rcx; mov %rsi,%rdx; mov $23,%esi; jmp *0x40(%rax)
-	 * push $23; mov %rsi,%rdx; pop %rsi; call *0x40(%rax); ret */
+	 * mov %rsi,%rdx; push $23; pop %rsi; call *0x40(%rax); ret */
 	static const char x86[] = "\x49\x89\xc8\x48\x89\xd1\x48\x89\xf2\xbe\x17\0\0\0"
-				  "\xff\x60\x40\x6a\x17\x48\x89\xf2\x5e\xff\x50\x40\xc3";
+				  "\xff\x60\x40\x48\x89\xf2\x6a\x17\x5e\xff\x50\x40\xc3";
 	/* mov x4,x3; mov x3,x2; mov x2,x1; mov w1,#23; br x5 */
 	static const char arm64[] = "\xe4\x03\x03\xaa\xe3\x03\x02\xaa\xe2\x03\x01\xaa"
 				    "\xe1\x02\x80\x52\xa0\0\x1f\xd6";
