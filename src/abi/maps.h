@@ -47,6 +47,8 @@ enum ec_shape {
 
 /* Offsets of kernel fields, in bytes; 0xffff: not known. Filled by host/koffs.h. */
 #define EC_KOFF_NONE 0xffff
+#define EC_KOFF_SELF \
+	0xfffe /* ec_target.bio_num: a BIO tells itself where its fields are */
 struct ec_koffs {
 	__u16 task_files, files_fdt, fdt_max, fdt_fd;
 	__u16 file_private, file_inode, inode_mode;
@@ -141,6 +143,13 @@ struct ec_conn_key {
 	__u64 handle;  /* the library's object (SSL *) */
 };
 
+/* Is a connection's read BIO memory? */
+enum ec_memory {
+	EC_MEMORY_NO,
+	EC_MEMORY_YES,	 /* then nothing nested is its socket's */
+	EC_MEMORY_MAYBE, /* or a socket that looks like it */
+};
+
 struct ec_conn {
 	__u64 id;
 	__u64 bio; /* read BIO and its descriptor when last looked at: another */
@@ -154,7 +163,7 @@ struct ec_conn {
 	__u64 call[EC_DIR__N];
 	__u8 lost[EC_DIR__N]; /* enum ec_loss since the last piece that went through */
 	__u8 asked;	      /* user space was asked; its answer comes in ec_found */
-	__u8 memory;	      /* its read BIO is memory: nothing nested is its socket's */
+	__u8 memory;	      /* enum ec_memory */
 	__u8 pad[4];
 	struct ec_addrs addrs;
 };

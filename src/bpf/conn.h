@@ -34,6 +34,7 @@ static __always_inline __u64 process_get(void *ctx, const struct ec_config *cfg)
 #define BIO_TYPE_CONNECT    (12 | 0x0400 | 0x0100)
 #define BIO_TYPE_DGRAM	    (21 | 0x0400 | 0x0100)
 #define BIO_TYPE_DESCRIPTOR 0x0100
+#define BIO_TYPE_SOURCE	    0x0400
 
 #define UREAD(dst, base, off) \
 	READ_USER(&(dst), sizeof(dst), (const void *)((base) + (off)))
@@ -64,22 +65,90 @@ static __always_inline enum bio_memory bio_memory(__u64 method, __u32 type)
 	return text == NAME_OWN || text == NAME_SECURE ? BIO_MEMORY_OWN : BIO_MEMORY_NO;
 }
 
+/* Where a BIO has its fields. */
+struct bio_at {
+	__u32 method, num;
+};
+
+/*
+ * BoringSSL moved them twice, and its files bear no version: a BIO in use has been
+ * initialised and, mostly, is to be closed with its connection, which nothing but these
+ * two fields, one behind the other, reads like (crypto/bio/internal.h there).
+ */
+static __always_inline int bio_inited(__u64 w)
+{
+	return (w | 1ull << 32) == (1ull << 32 | 1);
+}
+
+static __always_inline int bio_at(const struct ec_target *t, __u64 bio, struct bio_at *at)
+{
+	__u64 w[3] = {};
+
+	at->method = t->bio_method;
+	at->num = t->bio_num;
+	if (t->bio_num != EC_KOFF_SELF)
+		return 0;
+	if (UREAD(w, bio, 8))
+		return -1;
+	at->method = 0;
+	if (bio_inited(w[0])) {
+		at->num = 24;
+	} else if (bio_inited(w[1])) {
+		at->num = 32;
+	} else if (bio_inited(w[2])) {
+		at->method = 8;
+		at->num = 40;
+	} else {
+		return -1;
+	}
+	return 0;
+}
+
+/* Its method, 0: not told, and the type of that. */
+static __always_inline __u64 bio_method(const struct ec_target *t, __u64 bio,
+					const struct bio_at *at, __u32 *type)
+{
+	__u64 method = 0;
+
+	*type = 0;
+	if (UREAD(method, bio, at->method) || UREAD(*type, method, t->method_type))
+		return 0;
+	return method;
+}
+
 /* Some read from memory what they have received, and let the library send. */
 static __always_inline int writes_fd(const struct ec_target *t, __u64 ssl)
 {
-	__u64 b = 0, method = 0;
+	struct bio_at at = {};
+	__u64 b = 0;
 	__u32 type = 0;
 
 	return t->wbio != EC_KOFF_NONE && !UREAD(b, ssl, t->wbio) && b &&
-	       !UREAD(method, b, t->bio_method) && !UREAD(type, method, t->method_type) &&
+	       !bio_at(t, b, &at) && bio_method(t, b, &at, &type) &&
 	       type & BIO_TYPE_DESCRIPTOR;
+}
+
+/*
+ * BoringSSL's own methods lost their names, and users of it bring BIOs of which nothing
+ * is known: what lies in them is looked at as well.
+ */
+static __always_inline enum ec_memory memory_of(const struct ec_target *t, __u64 method,
+						__u32 type)
+{
+	if (bio_memory(method, type))
+		return EC_MEMORY_YES;
+	if (t->bio_num == EC_KOFF_SELF && type & BIO_TYPE_SOURCE &&
+	    !(type & BIO_TYPE_DESCRIPTOR))
+		return EC_MEMORY_MAYBE;
+	return EC_MEMORY_NO;
 }
 
 /* The read BIO and, if it is a socket's, its descriptor; else fd -1. */
 static __always_inline void bio_look(const struct ec_target *t, __u64 ssl, __u64 *bio,
 				     __s32 *fd, __u8 *memory)
 {
-	__u64 b = 0, method = 0;
+	struct bio_at at = {};
+	__u64 b = 0, method;
 	__u32 type = 0;
 	__s32 num = -1;
 
@@ -89,14 +158,18 @@ static __always_inline void bio_look(const struct ec_target *t, __u64 ssl, __u64
 	if (t->rbio == EC_KOFF_NONE || UREAD(b, ssl, t->rbio) || !b)
 		return;
 	*bio = b;
-	if (t->bio_num == EC_KOFF_NONE || UREAD(method, b, t->bio_method) ||
-	    UREAD(type, method, t->method_type))
+	if (t->bio_num == EC_KOFF_NONE || bio_at(t, b, &at))
 		return;
-	*memory = bio_memory(method, type) && !writes_fd(t, ssl);
+	method = bio_method(t, b, &at, &type);
+	if (!method)
+		return;
+	*memory = memory_of(t, method, type);
+	if (*memory && writes_fd(t, ssl))
+		*memory = EC_MEMORY_NO;
 	if (type != BIO_TYPE_SOCKET && type != BIO_TYPE_DGRAM &&
 	    type != BIO_TYPE_CONNECT && type != BIO_TYPE_FD)
 		return;
-	if (!UREAD(num, b, t->bio_num) && num >= 0)
+	if (!UREAD(num, b, at.num) && num >= 0)
 		*fd = num;
 }
 
@@ -104,6 +177,7 @@ static __always_inline void bio_look(const struct ec_target *t, __u64 ssl, __u64
 static __always_inline int bio_same(const struct ec_target *t, __u64 ssl,
 				    const struct ec_conn *c)
 {
+	struct bio_at at = {};
 	__u64 b = 0;
 	__s32 num = -1;
 
@@ -111,7 +185,8 @@ static __always_inline int bio_same(const struct ec_target *t, __u64 ssl,
 		return 1;
 	if (UREAD(b, ssl, t->rbio) || b != c->bio)
 		return 0;
-	return c->fd < 0 || (!UREAD(num, b, t->bio_num) && num == c->fd);
+	return c->fd < 0 ||
+	       (!bio_at(t, b, &at) && !UREAD(num, b, at.num) && num == c->fd);
 }
 
 static __always_inline void conn_learn(const struct ec_config *cfg, struct ec_conn *c,
@@ -292,7 +367,7 @@ static __always_inline void conn_memory(const struct ec_config *cfg, struct ec_c
 					__u8 memory)
 {
 	c->memory = memory;
-	if (memory && !(cfg->ways & (1u << EC_HOW_BYTES)))
+	if (memory == EC_MEMORY_YES && !(cfg->ways & (1u << EC_HOW_BYTES)))
 		c->gave_up = 1;
 }
 

@@ -105,7 +105,7 @@ static __always_inline struct ec_conn *frame_lacking(struct ec_thread *t,
 	if (*known_slot(t, f->handle) == f->handle)
 		return 0;
 	c = bpf_map_lookup_elem(&ec_conns, &key);
-	return c && conn_pending(c) && !c->memory ? c : 0;
+	return c && conn_pending(c) && c->memory != EC_MEMORY_YES ? c : 0;
 }
 
 /* Where the thread's innermost open call began; 0: it is in none. */

@@ -89,11 +89,20 @@ static __always_inline int wire_key(struct span s, __u32 dir, struct ec_wire_key
 
 /* What the fields of a memory BIO are: OpenSSL crypto/bio/bss_mem.c, bss_bio.c, and node
  * src/crypto/crypto_bio.h. Were they others, nothing would match. */
-#define BIO_PTR(t) ((t)->bio_num + 8) /* struct bio_st: num, ptr */
-#define NODE_HEAD  48		      /* NodeBIO: read_head_ */
+#define BIO_PTR(at)   ((at)->num + 8) /* struct bio_st: num, ptr */
+#define NODE_HEAD     48	      /* NodeBIO: read_head_ */
+/* Before node 10 it has no virtual functions, and a size where others have a pointer. */
+#define NODE_OLD_SIZE 8
+#define NODE_OLD_HEAD 32
+#define NODE_SIZE_MAX (1 << 20)
 
 struct mem_buf { /* BUF_MEM */
 	__u64 length, data;
+};
+
+struct usockets_buf { /* struct loop_ssl_data of uSockets, which bun is made with */
+	__u64 in, out;
+	__u32 in_len, in_at;
 };
 
 struct pair_buf { /* struct bio_bio_st */
@@ -108,9 +117,12 @@ static __always_inline struct span node_held(__u64 bio)
 {
 	struct node_buf b = {};
 	struct span s = {};
-	__u64 head = 0;
+	__u64 head = 0, size = 0;
 
-	if (UREAD(head, bio, NODE_HEAD) || UREAD(b, head, 0))
+	if (UREAD(size, bio, NODE_OLD_SIZE))
+		return s;
+	if (UREAD(head, bio, size && size < NODE_SIZE_MAX ? NODE_OLD_HEAD : NODE_HEAD) ||
+	    UREAD(b, head, 0))
 		return s;
 	/* an emptied one is left at the head until the next read */
 	if (b.read_pos == b.write_pos && (!b.next || UREAD(b, b.next, 0)))
@@ -120,7 +132,7 @@ static __always_inline struct span node_held(__u64 bio)
 	return s;
 }
 
-static __always_inline struct span pair_held(const struct ec_target *t, __u64 bio,
+static __always_inline struct span pair_held(const struct bio_at *at, __u64 bio,
 					     __u32 dir)
 {
 	struct pair_buf b = {};
@@ -130,10 +142,40 @@ static __always_inline struct span pair_held(const struct ec_target *t, __u64 bi
 	if (UREAD(b, bio, 0))
 		return s;
 	/* each end keeps what it writes; what it reads is the other end's */
-	if (dir == EC_DIR_RECV && (UREAD(peer, b.peer, BIO_PTR(t)) || UREAD(b, peer, 0)))
+	if (dir == EC_DIR_RECV && (UREAD(peer, b.peer, BIO_PTR(at)) || UREAD(b, peer, 0)))
 		return s;
 	s.at = b.buf + b.offset;
 	s.n = b.offset + b.len > b.size ? b.size - b.offset : b.len;
+	return s;
+}
+
+/* Does a record of TLS begin there? */
+static __always_inline int span_begins(struct span s)
+{
+	__u8 h[2] = {};
+
+	return s.n > REC_HEAD && !READ_USER(h, sizeof(h), (void *)s.at) &&
+	       h[0] >= REC_CCS && h[0] <= REC_DATA && h[1] == 3;
+}
+
+/* Of BIOs without a name, in BoringSSL: memory, or that of uSockets. */
+static __always_inline struct span unnamed_held(__u64 bio)
+{
+	struct usockets_buf u = {};
+	struct mem_buf b = {};
+	struct span s = {};
+
+	if (UREAD(b, bio, 0))
+		return s;
+	s.at = b.data;
+	s.n = b.length;
+	/* a length, and no address */
+	if (!(s.n >> 32) && span_begins(s))
+		return s;
+	if (UREAD(u, bio, 0))
+		return s;
+	s.at = u.in + u.in_at;
+	s.n = u.in_len;
 	return s;
 }
 
@@ -143,24 +185,32 @@ static __always_inline struct span bio_held(const struct ec_target *t, __u64 bio
 {
 	__u64 method = 0, ptr = 0, readp = 0;
 	struct mem_buf b = {};
+	struct bio_at at = {};
 	struct span s = {};
 	__u32 type = 0;
 
-	if (!bio || UREAD(method, bio, t->bio_method) ||
-	    UREAD(type, method, t->method_type) || UREAD(ptr, bio, BIO_PTR(t)))
+	if (!bio || bio_at(t, bio, &at))
+		return s;
+	method = bio_method(t, bio, &at, &type);
+	if (!method || UREAD(ptr, bio, BIO_PTR(&at)))
 		return s;
 	switch (bio_memory(method, type)) {
 	case BIO_MEMORY_PAIR:
-		return pair_held(t, ptr, dir);
+		return pair_held(&at, ptr, dir);
 	case BIO_MEMORY_NODE:
 		return node_held(ptr);
 	case BIO_MEMORY_OWN:
+		if (t->bio_num == EC_KOFF_SELF)
+			return unnamed_held(ptr);
 		if (UREAD(readp, ptr, 8) || UREAD(b, readp, 0))
 			return s;
 		s.at = b.data;
 		s.n = b.length;
 		return s;
-	default: /* a buffer in front of it, while the handshake lasts */
+	default: /* or a buffer in front of it, while the handshake lasts */
+		if (t->bio_num == EC_KOFF_SELF && type & BIO_TYPE_SOURCE &&
+		    !(type & BIO_TYPE_DESCRIPTOR))
+			return unnamed_held(ptr);
 		return s;
 	}
 }

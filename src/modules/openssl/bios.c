@@ -32,8 +32,9 @@ static void plan_bio(const struct ec_openssl_version *v, struct ec_target *t)
 	const struct ec_openssl_layout *l = ec_openssl_bio_of(v);
 
 	t->bio_method = l ? l->bio_method : 0;
-	t->bio_num =
-		l && l->bio_num != EC_OPENSSL_BIO_UNKNOWN ? l->bio_num : EC_KOFF_NONE;
+	t->bio_num = !l					    ? EC_KOFF_NONE
+		     : l->bio_num == EC_OPENSSL_BIO_UNKNOWN ? EC_KOFF_SELF
+							    : l->bio_num;
 	t->method_type = EC_OPENSSL_METHOD_TYPE;
 }
 

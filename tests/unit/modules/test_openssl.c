@@ -334,9 +334,9 @@ static void test_families(void **state)
 	assert_int_equal(ec_plan_used(&p, false), 4);
 	assert_string_equal(point(&p, READ_IN, 0)->name, "SSL_read");
 	assert_int_equal(point(&p, READ_IN, 0)->shape, EC_SHAPE_RET);
-	/* where the BIO is has been the same for long; what is in it has not */
+	/* where the BIO is has been the same for long; what is in it it tells itself */
 	assert_int_equal(p.params.rbio, 24);
-	assert_int_equal(p.params.bio_num, EC_KOFF_NONE);
+	assert_int_equal(p.params.bio_num, EC_KOFF_SELF);
 	assert_string_equal(p.warn[EC_PLAN_WARN_LAYOUT], "");
 	assert_string_equal(p.warn[EC_PLAN_WARN_VERSION], "");
 	/* AWS-LC: its _ex forms call the plain ones, which so are nested */
