@@ -105,7 +105,9 @@ fuzz-bins: $(FUZZ_BIN)
 
 check: all test-bins
 	tests/run check
+# Without some of the packages the tests that want them are skipped.
 check-full: all test-bins
+	. ./tools/packages && need_packages full || :
 	tests/run full
 bench: all test-bins
 	tests/bench/bench

@@ -18,6 +18,7 @@ enum needle {
 	GO_INFO,
 	GO_CONN,
 	RUST_PATH,
+	RUST_VENDOR,
 	RUST_CLIENT,
 	RUST_STATE,
 	GNUTLS_ERROR,
@@ -52,6 +53,7 @@ static const struct ec_needle needles[NEEDLES] = {
 	[GO_INFO] = {.text = "\xff Go buildinf:", .kind = EC_NEEDLE_ALIGNED},
 	[GO_CONN] = {.text = "crypto/tls.(*Conn).Write"},
 	[RUST_PATH] = {.text = "/rustls-", .kind = EC_NEEDLE_VERSION, .dots = 2},
+	[RUST_VENDOR] = {.text = "__rustls-", .kind = EC_NEEDLE_VERSION, .dots = 2},
 	[RUST_CLIENT] = {.text = "rustls::client::hs"},
 	[RUST_STATE] = {.text = "rustls::common_state"},
 	[GNUTLS_ERROR] = {.text = "GnuTLS internal error."},
@@ -82,7 +84,7 @@ struct family {
 	enum ec_known_state state;
 	const char *soname;	/* how it begins */
 	const char *symbols[2]; /* functions that only it has */
-	enum needle strings[3]; /* any of these … */
+	enum needle strings[4]; /* any of these … */
 	enum needle with[2];	/* … and, where there are such, any of these */
 	enum needle version;	/* what stands behind it */
 	const char *why;
@@ -100,7 +102,8 @@ static const struct family families[] = {
 	 .todo = "set tls.Config.KeyLogWriter in the program, or wait for a later "
 		 "release"},
 	{.name = "rustls",
-	 .strings = {RUST_PATH, RUST_CLIENT, RUST_STATE},
+	 /* cargo's folder; Bazel's, of a crate that was vendored */
+	 .strings = {RUST_PATH, RUST_VENDOR, RUST_CLIENT, RUST_STATE},
 	 .version = RUST_PATH,
 	 .why = "TLS in Rust, linked into the program; not supported yet",
 	 .todo = "let the program set rustls' KeyLogFile, or wait for a later release"},
@@ -298,8 +301,11 @@ static void advise(const struct family *a, const uint64_t *hits, struct ec_known
 static void tell(const struct ec_file *f, const struct family *a, const uint64_t *hits,
 		 struct ec_known *out)
 {
+	enum needle version = a->version;
 	size_t n = strlen(out->evidence);
 
+	if (version == RUST_PATH && hits[RUST_PATH] == EC_NEEDLE_NONE)
+		version = RUST_VENDOR;
 	PUT(out->library, "%s", a->name);
 	out->state = a->state;
 	PUT(out->why, "%s", a->why);
@@ -308,8 +314,8 @@ static void tell(const struct ec_file *f, const struct family *a, const uint64_t
 	    go_version(f, hits[GO_INFO], out->version, sizeof(out->version)))
 		snprintf(out->evidence + n, sizeof(out->evidence) - n,
 			 ", Go's build information");
-	else if (a->version && hits[a->version] != EC_NEEDLE_NONE)
-		ec_needle_version(f, hits[a->version] + strlen(needles[a->version].text),
+	else if (version && hits[version] != EC_NEEDLE_NONE)
+		ec_needle_version(f, hits[version] + strlen(needles[version].text),
 				  out->version, sizeof(out->version));
 	n = strlen(out->evidence);
 	snprintf(out->evidence + n, sizeof(out->evidence) - n, "%s",

@@ -178,6 +178,8 @@ static void test_versions(void **state)
 		{"/rustls-pki-types-1.10.1/rustls-0.21.0\n", "0.21.0"},
 		{"/rustls-1/rustls-1.2", NULL},
 		{"rustls-0.23.7/", NULL},
+		{"crates_vendor__rustls-0.23.46/src", "0.23.46"},
+		{"crates_vendor__tokio-rustls-0.26.6/src", NULL},
 		{"/rustls-v0.23.7", NULL},
 	};
 	struct ec_known k;
