@@ -16,8 +16,9 @@ struct ec_openssl_layout {
 	uint16_t bio_method, bio_num; /* in a BIO */
 };
 
-#define EC_OPENSSL_BIO_UNKNOWN 0xffff /* bio_num: the version does not tell, a BIO does \
-				       */
+#define EC_OPENSSL_BIO_UNKNOWN                                   \
+	0xffff /* bio_num: the version does not tell, a BIO does \
+		*/
 /* In all of them: the type is the first field of a method. */
 #define EC_OPENSSL_METHOD_TYPE 0
 
