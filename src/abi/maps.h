@@ -36,12 +36,17 @@
  * a point that is no return instruction. */
 #define EC_COOKIE_PATCHED   0x6563706174636821ull
 
-/* How a call gives back the number of bytes. */
+/* How a call gives back the number of bytes; how a function is given a secret. */
 enum ec_shape {
 	EC_SHAPE_NONE = 0,
-	EC_SHAPE_RET,  /* the return value, > 0 */
-	EC_SHAPE_ARG4, /* returns 1, number in *arg4 */
-	EC_SHAPE_ARG5, /* returns 1, number in *arg5 */
+	EC_SHAPE_RET,	      /* the return value, > 0 */
+	EC_SHAPE_ARG4,	      /* returns 1, number in *arg4 */
+	EC_SHAPE_ARG5,	      /* returns 1, number in *arg5 */
+	EC_SHAPE_SECRET,      /* (handle, label, secret, length) */
+	EC_SHAPE_LABELLED,    /* (label, handle, id, its length, secret, length) */
+	EC_SHAPE_LABELLED_32, /* (label, handle, id of 32 bytes, secret, length) */
+	EC_SHAPE_RSA,	      /* (handle, encrypted, its length, secret, length) */
+	EC_SHAPE_MASTER,      /* (handle): the secret is where ec_target says */
 	EC_SHAPE__N,
 };
 
@@ -81,7 +86,8 @@ struct ec_config {
 	__u32 nports;
 	__u32 ways; /* bit per enum ec_how: ways to addresses that may be used */
 	__u32 ncgroups;
-	__u32 pad;
+	__u32 quiet; /* 1: no plaintext is wanted, only what a connection's addresses are
+		      */
 	__u16 ports[EC_PORTS_MAX];
 	char comm[EC_COMM_LEN];
 	struct ec_koffs koffs;
@@ -126,7 +132,23 @@ struct ec_target {
 	__u16 bio_method;
 	__u16 method_type;
 	__u16 bio_num;
-	__u16 pad;
+	/*
+	 * From the handle to the client's random: `nrandom` distances, a load at each but
+	 * the last. 0: not known. The same for the master secret of a session, and for
+	 * its length in the structure that the last load leads to.
+	 */
+	__u16 random[2];
+	__u16 master[2];
+	__u16 master_len;
+	/* In the connection: protocol version (EC_KOFF_NONE: not known), traffic secrets
+	 * of client and server (0: it has none). */
+	__u16 version;
+	__u16 app[2];
+	__u8 nrandom;
+	__u8 nmaster;
+	/* Distance of the labels' texts (enum ec_label) from the probed function; 0: none
+	 */
+	__s32 label[EC_LABEL__N];
 };
 
 enum {
@@ -164,9 +186,13 @@ struct ec_conn {
 	__u8 lost[EC_DIR__N]; /* enum ec_loss since the last piece that went through */
 	__u8 asked;	      /* user space was asked; its answer comes in ec_found */
 	__u8 memory;	      /* enum ec_memory */
-	__u8 pad[4];
+	__u8 told;	      /* its addresses were, where that is all that is wanted */
+	__u8 keyed; /* its secrets were told: EC_KEYED; else calls without them */
+	__u8 pad[2];
 	struct ec_addrs addrs;
 };
+
+#define EC_KEYED 0xff
 
 /* ec_threads: key is (tgid << 32 | tid), value: the calls that are open. */
 struct ec_frame {

@@ -26,7 +26,7 @@
 enum ec_rec_kind {
 	EC_REC_NONE = 0,
 	EC_REC_CHUNK,	/* plaintext of one call, or a piece of it */
-	EC_REC_SECRET,	/* reserved: key log line */
+	EC_REC_SECRET,	/* a secret of a handshake: a line of a key log */
 	EC_REC_LINE,	/* reserved: shell command */
 	EC_REC_QUERY,	/* reserved: database query */
 	EC_REC_PACKET,	/* reserved: network packet */
@@ -60,6 +60,7 @@ enum ec_loss {
 	EC_LOSS_PORT,	 /* --target_port given and the connection's port never known */
 	EC_LOSS_UNSEEN,	 /* missing by position, cause not told */
 	EC_LOSS_WHO,	 /* a filter by process could not be decided: it ended too soon */
+	EC_LOSS_KEYS, /* a connection older than the capture whose keys are not there */
 	EC_LOSS__N,
 };
 
@@ -127,6 +128,39 @@ struct ec_rec_chunk {
 	__u16 flags;
 	struct ec_addrs addrs;
 	/* payload follows */
+};
+
+#define EC_LABEL_LEN  48
+#define EC_SECRET_LEN 64 /* of the longest hash (OpenSSL EVP_MAX_MD_SIZE) */
+
+/* Labels that libraries pass (the SSLKEYLOGFILE format, RFC 9850), for when the memory
+ * that holds one cannot be read. Order is ABI. */
+enum ec_label {
+	EC_LABEL_NONE = 0, /* in `label` */
+	EC_LABEL_RANDOM,
+	EC_LABEL_CLIENT_EARLY,
+	EC_LABEL_CLIENT_HANDSHAKE,
+	EC_LABEL_SERVER_HANDSHAKE,
+	EC_LABEL_CLIENT_TRAFFIC,
+	EC_LABEL_SERVER_TRAFFIC,
+	EC_LABEL_EARLY_EXPORTER,
+	EC_LABEL_EXPORTER,
+	EC_LABEL_RSA,
+	EC_LABEL__N,
+};
+
+struct ec_rec_secret {
+	struct ec_rec h;
+	__u64 conn;    /* 0: not known */
+	__u16 flags;   /* EC_CHUNK_PENDING, EC_CHUNK_WHO */
+	__u8 label_id; /* enum ec_label */
+	__u8 id_len;   /* 32; 8 with EC_LABEL_RSA */
+	__u8 len;      /* of the secret, 1 to EC_SECRET_LEN */
+	__u8 pad[3];
+	char label[EC_LABEL_LEN]; /* "" with a label_id; ends with NUL */
+	__u8 id[32];		  /* what the secret is found by: the client's random */
+	__u8 secret[EC_SECRET_LEN];
+	struct ec_addrs addrs;
 };
 
 enum ec_conn_state {

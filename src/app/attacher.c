@@ -26,7 +26,9 @@
 #include <time.h>
 
 #define LOOKUP_KEEP_NS (2 * EC_NSEC) /* the look-up stays on so long after an ask */
-#define COMMAND_WAIT   50	     /* times 10 ms */
+#define LATE_NS \
+	(60 * EC_NSEC)	  /* connections older than us have so long to say something */
+#define COMMAND_WAIT   50 /* times 10 ms */
 #define WATCH_NS       (EC_NSEC / 4)
 #define WORKER_WAIT_MS 30000
 #define NICE	       (-10)
@@ -145,6 +147,7 @@ static void on_settled(void *ctx)
 		ec_warn("%s: %s; waiting for a program that loads it", a->o->module->name,
 			ec_failures[EC_FAIL_TARGET_NONE].what);
 	}
+	ec_session_started(a->session, LATE_NS);
 	ec_hint_settled(a->hint);
 	if (a->o->command)
 		ec_launch_settled(&a->launch, a->o->file ? NULL : &hold);
@@ -210,17 +213,10 @@ static void reopen(struct attacher *a)
 	}
 	for (size_t i = 0; i < a->outputs.n; i++) {
 		const struct ec_output *p = &a->outputs.o[i];
-		int fd;
+		_ec_close_ int fd = -1;
 
-		if (!p->append)
-			continue;
-		fd = ec_outputs_open_append(p->path);
-		if (fd < 0) {
-			ec_warn("%s: %s", p->path, strerror(-fd));
-			continue;
-		}
-		worker_send(a, EC_MSG_REOPEN, i, NULL, 0, fd);
-		close(fd);
+		if (p->append && !ec_outputs_reopen(p, &fd))
+			worker_send(a, EC_MSG_REOPEN, i, NULL, 0, fd);
 	}
 }
 

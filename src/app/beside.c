@@ -49,6 +49,12 @@ void ec_remarks_say(struct ec_remarks *r, const char *path, const struct ec_plan
 		ec_info("%s: %s", path, plan->note);
 }
 
+void ec_remarks_keys(struct ec_remarks *r, const char *path, const struct ec_plan *plan)
+{
+	if (!said_before(r, path, plan, plan->keys))
+		ec_warn("%s: no key log: %s", path, plan->keys);
+}
+
 /* Below `dir`, by what `resolve` lets links do; before 5.6 by none at its end. */
 static int open_below(int dir, const char *path, int flags, uint64_t resolve)
 {

@@ -24,6 +24,8 @@ struct ec_remarks {
  */
 void ec_remarks_say(struct ec_remarks *r, const char *path, const struct ec_plan *plan,
 		    bool version);
+/* The same of why a file's secrets cannot be seen. */
+void ec_remarks_keys(struct ec_remarks *r, const char *path, const struct ec_plan *plan);
 
 /*
  * Opens the regular file `name` ("lib….so…"; a link that stays in the folder, too) in the

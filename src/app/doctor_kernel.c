@@ -229,7 +229,8 @@ static void programs_run(struct ec_doctor *d, struct ec_doctor_result *r)
 {
 	static const char *const shapes[EC_BPF__N] = {"loop", "ring", "perf"};
 	struct ec_config config = {.stop = 1}; /* they are to be there, not to work */
-	struct ec_session_opts so = {.features = &d->f, .config = &config};
+	struct ec_session_opts so = {
+		.features = &d->f, .config = &config, .uses = EC_USE__ALL};
 	struct ec_options o = *d->o;
 	char why[160] = "";
 	uint64_t begun = ec_clock_mono();

@@ -127,6 +127,10 @@ static void step_file(struct ec_explain *e, const struct ec_survey_file *f)
 			ec_buf_puts(b, "\n    by: ");
 			ec_show_name(b, f->plan->how);
 		}
+		if (f->plan->keys[0]) {
+			ec_buf_puts(b, "\n    key log: ");
+			ec_show_name(b, f->plan->keys);
+		}
 		ec_buf_putc(b, '\n');
 	}
 	if (ec_report_capturable(f))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "app/options.h"
+#include "app/outputs.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "host/proc.h"
@@ -104,12 +105,12 @@ static const struct ec_opt show_rows[] = {
 	 .value = "text|json|none", .help = "what stdout gets (default text)"},
 	{.name = "output", .letter = 'o', .type = EC_OPT_STRS, .offset = O(outputs),
 	 .value = "[FORMAT:]PATH",
-	 .help = "a further output, text: or json: (default by suffix); - is stdout; repeatable"},
+	 .help = "a further output, text:, json: or keylog: (default by suffix); - is stdout; repeatable"},
 	{.name = "eventcollector", .alias = "eventaddr", .type = EC_OPT_STR,
 	 .offset = O(eventcollector), .value = "FILE",
 	 .help = "append events to this file as JSON lines (mode 0600)"},
 	{.name = "count", .letter = 'c', .type = EC_OPT_U64, .offset = O(count), .min = 1,
-	 .max = UINT64_MAX - 1, .value = "COUNT", .help = "stop after so many messages"},
+	 .max = UINT64_MAX - 1, .value = "COUNT", .help = "stop after so many messages (-m keylog: secrets)"},
 	{.name = "strict", .type = EC_OPT_FLAG, .offset = O(strict),
 	 .help = "exit with 5 if anything was lost"},
 	{.name = "color", .type = EC_OPT_ENUM, .offset = O(color), .words = "auto|always|never",
@@ -152,13 +153,32 @@ static int parse_module_option(void *opts, const struct ec_opt *o, const char *v
 	return EC_EXIT_USAGE;
 }
 
-#define MODULE_ROWS 8
+/* Of modules whose library has secrets. */
+static const struct ec_opt key_rows[] = {
+	{.name = "model",
+	 .letter = 'm',
+	 .type = EC_OPT_ENUM,
+	 .offset = O(mode),
+	 .words = "text|keylog|key",
+	 .value = "MODE",
+	 .help = "text: plaintext (default); keylog, key: secrets of handshakes for Wireshark"},
+	{.name = "keylogfile",
+	 .letter = 'k',
+	 .type = EC_OPT_STR,
+	 .offset = O(keylogfile),
+	 .value = "FILE",
+	 .help = "with -m keylog: append to this file; - is stdout"},
+};
+
+#define MODULE_ROWS 10
 /* The module's file, and the options that it alone has. */
 static size_t module_rows(const struct ec_module *m, struct ec_opt rows[MODULE_ROWS])
 {
 	size_t n = 0;
 
 	rows[n++] = file_row(m);
+	for (size_t i = 0; m->keylog && i < EC_ARRAY_SIZE(key_rows); i++)
+		rows[n++] = key_rows[i];
 	for (const struct ec_module_option *o = m->options;
 	     o && o->name && n < MODULE_ROWS; o++)
 		rows[n++] = (struct ec_opt){.name = o->name,
@@ -232,6 +252,40 @@ static int check_rest(int nrest, char **rest)
 		       "not an option, and this command takes no expression");
 }
 
+const char *ec_options_keylog(const struct ec_options *o)
+{
+	if (!ec_options_keys_only(o))
+		return NULL;
+	return o->keylogfile ? o->keylogfile : o->module->keylog;
+}
+
+unsigned int ec_options_uses(const struct ec_options *o)
+{
+	unsigned int uses = ec_options_keys_only(o) ? EC_USE_SECRET : EC_USE_DATA;
+
+	/* a port is learned from what the connection says */
+	if (o->ports.n)
+		uses |= EC_USE_DATA;
+	for (size_t i = 0; i < o->outputs.n; i++)
+		if (ec_outputs_is_keylog(o->outputs.v[i]))
+			uses |= EC_USE_SECRET;
+	/* a command of ours has no connections yet */
+	if (uses & EC_USE_SECRET && !o->command)
+		uses |= EC_USE_LATE;
+	return uses;
+}
+
+static int check_mode(const struct ec_options *o)
+{
+	if (!o->keylogfile || ec_options_keys_only(o))
+		return *(o->keylogfile ?: "-") ? 0
+					       : ec_fail(EC_FAIL_OPTION_VALUE,
+							 "--keylogfile", "nothing given");
+	return ec_fail(
+		EC_FAIL_OPTION_VALUE, "--keylogfile",
+		"it goes with -m keylog; beside other outputs -o keylog:FILE does");
+}
+
 const char *ec_options_plan_cache(const struct ec_options *o)
 {
 	if (!o->plan_cache)
@@ -257,6 +311,9 @@ int ec_options_parse_capture(struct ec_options *o, int argc, char **argv)
 	rc = check_rest(nrest, rest);
 	if (!rc)
 		rc = check_common(o);
+	if (rc)
+		return rc;
+	rc = check_mode(o);
 	if (rc)
 		return rc;
 	zero_is_all(&o->pids);

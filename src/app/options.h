@@ -7,6 +7,7 @@
 #include "modules/module.h"
 
 enum ec_format { EC_FORMAT_TEXT, EC_FORMAT_JSON, EC_FORMAT_NONE, EC_FORMAT_UNSET };
+enum ec_mode { EC_MODE_TEXT, EC_MODE_KEYLOG, EC_MODE_KEY };
 enum ec_color { EC_COLOR_AUTO, EC_COLOR_ALWAYS, EC_COLOR_NEVER };
 enum ec_probe_kind { EC_PROBE_AUTO, EC_PROBE_MULTI, EC_PROBE_PERF };
 enum ec_way_choice { EC_WAY_ALL, EC_WAY_SOCK, EC_WAY_FD, EC_WAY_SYSCALL, EC_WAY_USER };
@@ -25,6 +26,8 @@ struct ec_options {
 	struct ec_plan_ask ask; /* the module's own options */
 
 	struct ec_opt_list pids, uids, ports;
+	int mode;		/* enum ec_mode */
+	const char *keylogfile; /* as given: see ec_options_keylog() */
 	bool follow;
 	const char *comm;
 	struct ec_opt_strs exes, not_exes, containers, cgroups, netnses;
@@ -64,6 +67,15 @@ void ec_options_init(struct ec_options *o);
  */
 int ec_options_parse_capture(struct ec_options *o, int argc, char **argv);
 int ec_options_parse_read(struct ec_options *o, int argc, char **argv);
+/* Is it only secrets that are wanted? */
+static inline bool ec_options_keys_only(const struct ec_options *o)
+{
+	return o->mode != EC_MODE_TEXT;
+}
+/* What is to be probed for the outputs that are asked for: enum ec_use. */
+unsigned int ec_options_uses(const struct ec_options *o);
+/* Where the key log of that mode goes; NULL: there is none. */
+const char *ec_options_keylog(const struct ec_options *o);
 /* Path for ec_cache_open(); NULL: memory only. */
 const char *ec_options_plan_cache(const struct ec_options *o);
 /* A command that reports (doctor, targets, explain): what it takes besides the common

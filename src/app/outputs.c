@@ -51,6 +51,7 @@ static int add(struct ec_outputs *out, const struct ec_options *o,
 	p->append = append;
 	p->sink.ops = ops;
 	p->sink.opts.hex = o->hex;
+	p->sink.opts.secrets = ec_options_keys_only(o);
 	p->sink.opts.color = want_color(o, fd);
 	err = ec_out_new(fd, path ? path : "stdout", &p->sink.out);
 	if (!err)
@@ -61,45 +62,104 @@ static int add(struct ec_outputs *out, const struct ec_options *o,
 	return 0;
 }
 
-/* "[FORMAT:]PATH" */
-static int split(const char *spec, const struct ec_sink_ops **ops, const char **path)
+/* "[FORMAT:]PATH"; NULL: no such format. */
+static const struct ec_sink_ops *split(const char *spec, const char **path)
 {
 	const char *colon = strchr(spec, ':');
+	char name[12];
 
-	if (colon && colon - spec < 12 && !memchr(spec, '/', colon - spec)) {
-		char name[12];
+	*path = spec;
+	if (!colon || (size_t)(colon - spec) >= sizeof(name) ||
+	    memchr(spec, '/', colon - spec))
+		return ec_sink_for_path(spec);
+	memcpy(name, spec, colon - spec);
+	name[colon - spec] = 0;
+	*path = colon + 1;
+	return ec_sink_find(name);
+}
 
-		memcpy(name, spec, colon - spec);
-		name[colon - spec] = 0;
-		*ops = ec_sink_find(name);
-		if (!*ops)
-			return ec_fail(EC_FAIL_OPTION_VALUE, spec,
-				       "no such format; there are text: and json:");
-		*path = colon + 1;
-	} else {
-		*ops = ec_sink_for_path(spec);
-		*path = spec;
+bool ec_outputs_is_keylog(const char *spec)
+{
+	const char *path;
+
+	return split(spec, &path) == &ec_sink_keylog;
+}
+
+/*
+ * Secrets go to a file that is nobody else's: whoever owns it could read them. With sudo
+ * that is the one who called it, too.
+ */
+static int own_file(int fd, const char *path)
+{
+	const char *caller = getenv("SUDO_UID");
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	if (st.st_uid != geteuid() &&
+	    !(caller && !geteuid() && (uid_t)strtoul(caller, NULL, 10) == st.st_uid))
+		return ec_fail(EC_FAIL_OUTPUT_OWNER, path, NULL);
+	if (st.st_mode & 077) {
+		ec_info("%s: others could read it: its mode is 0600 now", path);
+		if (fchmod(fd, MODE))
+			return fail_open(path, -errno);
 	}
-	if (!**path)
-		return ec_fail(EC_FAIL_OPTION_VALUE, spec, "no path given");
 	return 0;
+}
+
+/* Read before it is written: what is in it is not repeated. Not a pipe, whose reader must
+ * be able to go. */
+static int open_keylog(const char *path, int *out)
+{
+	struct stat st;
+	bool regular = stat(path, &st) || S_ISREG(st.st_mode);
+	int flags = regular ? O_RDWR | O_CREAT | O_APPEND : O_WRONLY;
+
+	*out = open(path, flags | O_CLOEXEC | O_NOCTTY, MODE);
+	if (*out < 0)
+		return fail_open(path, -errno);
+	return own_file(*out, path);
+}
+
+int ec_outputs_reopen(const struct ec_output *p, int *fd)
+{
+	if (p->sink.ops == &ec_sink_keylog)
+		return open_keylog(p->path, fd);
+	*fd = ec_outputs_open_append(p->path);
+	return *fd < 0 ? fail_open(p->path, *fd) : 0;
+}
+
+static int add_file(struct ec_outputs *out, const struct ec_options *o,
+		    const struct ec_sink_ops *ops, const char *path)
+{
+	_ec_close_ int fd = -1;
+	int rc = 0;
+
+	if (!strcmp(path, "-"))
+		return add(out, o, ops, STDOUT_FILENO, NULL, false);
+	if (ops == &ec_sink_keylog) {
+		rc = open_keylog(path, &fd);
+	} else {
+		fd = open_file(path);
+		if (fd < 0)
+			rc = fail_open(path, fd);
+	}
+	if (!rc)
+		rc = add(out, o, ops, EC_TAKE_FD(fd), path, ops->appends);
+	return rc;
 }
 
 static int add_named(struct ec_outputs *out, const struct ec_options *o, const char *spec)
 {
-	const struct ec_sink_ops *ops = NULL;
-	const char *path = NULL;
-	int rc = split(spec, &ops, &path);
-	int fd;
+	const char *path;
+	const struct ec_sink_ops *ops = split(spec, &path);
 
-	if (rc)
-		return rc;
-	if (!strcmp(path, "-"))
-		return add(out, o, ops, STDOUT_FILENO, NULL, false);
-	fd = open_file(path);
-	if (fd < 0)
-		return fail_open(path, fd);
-	return add(out, o, ops, fd, path, false);
+	if (!ops)
+		return ec_fail(EC_FAIL_OPTION_VALUE, spec,
+			       "no such format; there are text:, json: and keylog:");
+	if (!*path)
+		return ec_fail(EC_FAIL_OPTION_VALUE, spec, "no path given");
+	return add_file(out, o, ops, path);
 }
 
 static bool same_file(int a, int b)
@@ -174,6 +234,8 @@ int ec_outputs_open(struct ec_outputs *out, const struct ec_options *o)
 	out->record_fd = out->log_fd = -1;
 	for (size_t i = 0; i < o->outputs.n; i++)
 		to_stdout |= names_stdout(o->outputs.v[i]);
+	/* a key log is not for reading: stdout gets what is asked for */
+	to_stdout |= ec_options_keys_only(o);
 	rc = open_log(out, o);
 	/* an -o that names stdout is what stdout gets, unless --format says so too */
 	if (!rc && o->format != EC_FORMAT_NONE &&
@@ -181,6 +243,11 @@ int ec_outputs_open(struct ec_outputs *out, const struct ec_options *o)
 		rc = add(out, o,
 			 o->format == EC_FORMAT_JSON ? &ec_sink_jsonl : &ec_sink_text,
 			 STDOUT_FILENO, NULL, false);
+	if (!rc && ec_options_keylog(o)) {
+		rc = add_file(out, o, &ec_sink_keylog, ec_options_keylog(o));
+		if (!rc && strcmp(ec_options_keylog(o), "-"))
+			ec_info("secrets go to %s", ec_options_keylog(o));
+	}
 	for (size_t i = 0; !rc && i < o->outputs.n; i++)
 		rc = add_named(out, o, o->outputs.v[i]);
 	if (!rc && o->eventcollector) {

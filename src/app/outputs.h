@@ -6,7 +6,7 @@
 #include "app/options.h"
 #include "sink/sink.h"
 
-#define EC_OUTPUTS_MAX (EC_OPT_STRS_MAX + 2)
+#define EC_OUTPUTS_MAX (EC_OPT_STRS_MAX + 3)
 
 struct ec_output {
 	struct ec_sink sink;
@@ -26,9 +26,13 @@ struct ec_outputs {
 int ec_outputs_open(struct ec_outputs *out, const struct ec_options *o);
 /* Descriptors that the worker keeps. */
 size_t ec_outputs_fds(const struct ec_outputs *out, int *fds, size_t max);
+/* Is it a key log, as -o is given? */
+bool ec_outputs_is_keylog(const char *spec);
 /* Closes all sinks and outputs. First error as -errno, its name to *which. */
 int ec_outputs_close(struct ec_outputs *out, const char **which);
-/* The same file again, for appending: fd or -errno. */
+/* The file of an output again, after a rotation. 0, or an exit code after one line. */
+int ec_outputs_reopen(const struct ec_output *p, int *fd);
+/* A file for appending: fd or -errno. */
 int ec_outputs_open_append(const char *path);
 
 #endif

@@ -18,6 +18,7 @@ struct ec_pipeline {
 	struct ec_rec_note kernel; /* totals of the programs, newest */
 	struct ec_rec_clock clock;
 	uint16_t ports[EC_PORTS_MAX];
+	uint64_t taken; /* messages, or secrets where only those are wanted */
 	int broken;
 };
 
@@ -54,10 +55,12 @@ static int on_item(void *ctx, const struct ec_item *it)
 	struct ec_pipeline *p = ctx;
 	struct ec_outputs *outs = p->o.outputs;
 
-	if (it->kind == EC_ITEM_DATA) {
+	if (it->kind == EC_ITEM_DATA || it->kind == EC_ITEM_SECRET) {
 		if (ec_pipeline_enough(p))
 			return 0;
-		p->account.messages++;
+		p->account.messages += it->kind == EC_ITEM_DATA;
+		p->taken +=
+			it->kind == EC_ITEM_DATA || ec_options_keys_only(p->o.options);
 	}
 	for (size_t i = 0; i < outs->n; i++) {
 		struct ec_output *o = &outs->o[i];
@@ -92,6 +95,16 @@ static int on_conn(void *ctx, const struct ec_rec_conn *c)
 	struct ec_pipeline *p = ctx;
 
 	return ec_streams_conn(p->streams, c);
+}
+
+static int on_secret(void *ctx, const struct ec_rec_secret *r)
+{
+	struct ec_pipeline *p = ctx;
+	int err = ec_streams_secret(p->streams, r);
+
+	if (err == -ENOMEM)
+		p->account.lost[EC_LOSS_QUEUE].records++;
+	return err;
 }
 
 static int on_target(void *ctx, const struct ec_rec_target *t)
@@ -150,6 +163,7 @@ static const struct ec_who *who_of(void *ctx, uint64_t process)
 static const struct ec_decode_ops decode_ops = {
 	.chunk = on_chunk,
 	.conn = on_conn,
+	.secret = on_secret,
 	.target = on_target,
 	.note = on_note,
 	.clock = on_clock,
@@ -248,6 +262,7 @@ void ec_pipeline_account(const struct ec_pipeline *p, struct ec_account *a)
 	a->records = seen.records;
 	a->bytes = seen.bytes;
 	a->filtered = seen.filtered;
+	a->secrets = seen.secrets;
 	a->cut = p->kernel.cut;
 	for (int i = 1; i < EC_LOSS__N; i++) {
 		a->lost[i].records += p->kernel.lost[i].records;
@@ -282,6 +297,8 @@ void ec_pipeline_log(const struct ec_pipeline *p)
 	struct ec_account a;
 
 	ec_pipeline_account(p, &a);
+	if (a.secrets)
+		ec_info("secrets: %" PRIu64, a.secrets);
 	ec_info("captured: %" PRIu64 " messages, %" PRIu64 " bytes; lost: %" PRIu64
 		" bytes, %" PRIu64 " records; cut: %" PRIu64 " bytes",
 		a.messages, a.bytes, ec_account_lost(&a), ec_account_lost_records(&a),
@@ -303,7 +320,7 @@ bool ec_pipeline_enough(const struct ec_pipeline *p)
 {
 	uint64_t want = p->o.options->count;
 
-	return want && p->account.messages >= want;
+	return want && p->taken >= want;
 }
 
 void ec_pipeline_free(struct ec_pipeline *p)

@@ -138,6 +138,7 @@ static void config_fill(const struct ec_options *o, const struct ec_finder *find
 {
 	memset(c, 0, sizeof(*c));
 	c->truncate = o->truncate;
+	c->quiet = ec_options_keys_only(o);
 	c->ways = ways_of(o);
 	c->filters = ec_finder_filters(finder);
 	/* in another pid namespace numbers would not match; probes are bound there */
@@ -310,6 +311,7 @@ int ec_prepare_session(const struct ec_options *o, const struct ec_features *f,
 		.floor = o->floor,
 		.perf = o->probes == EC_PROBE_PERF,
 		.insn = returns_on_insns(o, f),
+		.uses = ec_options_uses(o),
 	};
 	struct koffs_job job = {0};
 	char why[160] = "";

@@ -146,11 +146,14 @@ static void attached(struct ec_targets *t, const struct ec_tfile *f,
 				   .probes = probes};
 
 	describe(f, id, EC_TARGET_PROBED, plan, NULL, &r);
-	r.points = ec_plan_used(plan, ec_session_insn(t->o.session));
+	r.points = ec_session_points(t->o.session, plan);
 	ec_debug("%s: %s %s, %u probes (%s)", f->path, plan->library, plan->version,
 		 probes, plan->how);
 	if (ec_probed_add(t->probed, &p))
 		ec_warn("%s: its end will not be noticed: out of memory", f->path);
+	if (ec_options_uses(t->o.options) & EC_USE_SECRET &&
+	    !ec_plan_has(plan, EC_USE_SECRET))
+		ec_remarks_keys(&t->remarks, f->path, plan);
 	if (ask_beside(t, f, plan, &r))
 		return;
 	ec_remarks_say(&t->remarks, f->path, plan, true);
@@ -185,9 +188,15 @@ void ec_targets_answered(struct ec_targets *t, struct ec_tfile *f, int err,
 {
 	if (!err && !plan->npoints)
 		err = -ENOENT;
-	if (!err && ec_session_insn(t->o.session) && plan->no_insn[0]) {
+	if (!err && ec_session_insn(t->o.session) && plan->no_insn[0] &&
+	    ec_options_uses(t->o.options) & EC_USE_DATA) {
 		memcpy(plan->why, plan->no_insn, sizeof(plan->no_insn));
 		plan->npoints = 0;
+		err = -ENOENT;
+	}
+	if (!err && ec_options_keys_only(t->o.options) &&
+	    !ec_plan_has(plan, EC_USE_SECRET)) {
+		snprintf(plan->why, sizeof(plan->why), "no key log: %s", plan->keys);
 		err = -ENOENT;
 	}
 	if (err || f->of)

@@ -172,7 +172,7 @@ void ec_report_functions(struct ec_buf *b, const struct ec_plan *p)
 	bool first = true;
 
 	for (uint32_t i = 0; i < p->npoints; i++) {
-		bool before = false;
+		bool before = !(p->points[i].use & EC_USE_DATA);
 
 		for (uint32_t k = 0; k < i; k++)
 			before |= !strcmp(p->points[k].name, p->points[i].name);
@@ -215,6 +215,7 @@ void ec_report_json(struct ec_json *j, const struct ec_survey_file *f)
 	if (f->module != EC_PLAN_ANY)
 		ec_json_str(j, "module", ec_modules[f->module].module->name);
 	ec_json_str(j, "how", p->how);
+	ec_json_str(j, "keys", p->keys);
 	points_json(j, p);
 	ec_json_u64(j, "ns_per_call", ec_report_cost(p, &dear));
 	ec_json_str(j, "why", ec_report_why(f));

@@ -209,6 +209,14 @@ const struct ec_failure ec_failures[EC_FAIL__N] = {
 			NULL,
 			"check that the folder exists and may be written",
 		},
+	[EC_FAIL_OUTPUT_OWNER] =
+		{
+			"output-owner",
+			EC_EXIT_RUNTIME,
+			"belongs to somebody else",
+			"its owner could read the secrets",
+			"name a file of your own, or remove this one",
+		},
 	[EC_FAIL_OUTPUT_WRITE] =
 		{
 			"output-write",

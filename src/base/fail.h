@@ -44,6 +44,7 @@ enum ec_fail_id {
 	EC_FAIL_PROCESS_MISSING, /* "no such process" */
 	EC_FAIL_COMMAND_RUN,	 /* "cannot run the command" */
 	EC_FAIL_OUTPUT_OPEN,	 /* "cannot open the output" */
+	EC_FAIL_OUTPUT_OWNER,	 /* "belongs to somebody else" */
 	EC_FAIL_OUTPUT_WRITE,	 /* "cannot write the output" */
 	EC_FAIL_RECORDING,	 /* "is no recording" or is damaged */
 	EC_FAIL_LOST,		 /* "data was lost" (--strict) */

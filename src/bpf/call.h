@@ -205,6 +205,13 @@ static __always_inline void call_emit(void *ctx, const struct ec_config *cfg,
 	}
 	if (!filter_port(cfg, &e.conn->addrs))
 		return;
+	if (cfg->quiet) {
+		if (!e.conn->told && !conn_pending(e.conn)) {
+			e.conn->told = 1;
+			conn_tell(ctx, cfg, e.conn, t->process, EC_CONN_OPEN);
+		}
+		return;
+	}
 	if (!s->call && !e.conn->call[!dir])
 		conn_tell(ctx, cfg, e.conn, t->process, EC_CONN_OPEN);
 	if (cfg->truncate && copy > cfg->truncate)

@@ -56,6 +56,30 @@ static int decode_conn(const uint8_t *p, const struct ec_decode_ops *ops, void *
 	return ops->conn ? ops->conn(ctx, &c) : 0;
 }
 
+/* A label is a word: readers split lines of a key log at blanks. */
+static bool label_ok(const struct ec_rec_secret *r)
+{
+	if (r->label_id >= EC_LABEL__N || !ENDED(r->label) ||
+	    !r->label_id == !r->label[0])
+		return false;
+	for (const char *p = r->label; *p; p++)
+		if (*p <= ' ' || *p > '~')
+			return false;
+	return true;
+}
+
+static int decode_secret(const uint8_t *p, const struct ec_decode_ops *ops, void *ctx)
+{
+	struct ec_rec_secret r;
+
+	memcpy(&r, p, sizeof(r));
+	if (!label_ok(&r) || !r.id_len || r.id_len > sizeof(r.id) || !r.len ||
+	    r.len > sizeof(r.secret) || r.flags & ~(EC_CHUNK_PENDING | EC_CHUNK_WHO) ||
+	    !addrs_ok(&r.addrs))
+		return -EBADMSG;
+	return ops->secret ? ops->secret(ctx, &r) : 0;
+}
+
 static int decode_process(const uint8_t *p, const struct ec_decode_ops *ops, void *ctx)
 {
 	struct ec_rec_process r;
@@ -110,6 +134,7 @@ static const struct {
 	int (*decode)(const uint8_t *p, const struct ec_decode_ops *ops, void *ctx);
 } kinds[EC_REC_KIND__N] = {
 	[EC_REC_CHUNK] = {sizeof(struct ec_rec_chunk), true, decode_chunk},
+	[EC_REC_SECRET] = {sizeof(struct ec_rec_secret), false, decode_secret},
 	[EC_REC_CONN] = {sizeof(struct ec_rec_conn), false, decode_conn},
 	[EC_REC_PROCESS] = {sizeof(struct ec_rec_process), false, decode_process},
 	[EC_REC_TARGET] = {sizeof(struct ec_rec_target), false, decode_target},

@@ -14,6 +14,7 @@ struct ec_decode_ops {
 	/* Each may be NULL. Non-zero ends decoding with that value. */
 	int (*chunk)(void *ctx, const struct ec_rec_chunk *c, const uint8_t *payload);
 	int (*conn)(void *ctx, const struct ec_rec_conn *c);
+	int (*secret)(void *ctx, const struct ec_rec_secret *r);
 	int (*process)(void *ctx, const struct ec_rec_process *p);
 	int (*target)(void *ctx, const struct ec_rec_target *t);
 	int (*note)(void *ctx, const struct ec_rec_note *n);

@@ -53,7 +53,7 @@ static int attach_point(struct ec_session *s, struct ec_links *links,
  */
 static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 			 unsigned int module, const struct ec_plan *plan, uint32_t id,
-			 const pid_t *pids, size_t npids)
+			 unsigned int uses, const pid_t *pids, size_t npids)
 {
 	for (int returns = 1; returns >= 0; returns--) {
 		for (uint32_t i = 0; i < plan->npoints; i++) {
@@ -70,7 +70,7 @@ static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 				a.cookie = EC_COOKIE(id, pt->shape, pt->dir);
 			else if (pt->ret == EC_POINT_RET_INSN)
 				a.cookie = EC_COOKIE_RET_INSN;
-			if (leaves == returns && ec_point_used(pt, s->insn))
+			if (leaves == returns && ec_point_used(pt, uses, s->insn))
 				err = attach_point(s, links, program_of(s, module, pt),
 						   &a, pids, npids);
 			if (err)
@@ -85,12 +85,29 @@ bool ec_session_insn(const struct ec_session *s)
 	return s->insn;
 }
 
+unsigned int ec_session_points(const struct ec_session *s, const struct ec_plan *plan)
+{
+	return ec_plan_used(plan, s->uses, s->insn);
+}
+
 static void links_end(struct ec_session *s, struct ec_links *l, int wait_ms)
 {
+	if (!l->n)
+		return;
 	if (s->multi)
 		ec_links_close(l);
 	else
 		ec_links_retire(l, wait_ms);
+}
+
+static void links_leave(struct ec_session *s, struct ec_links *l)
+{
+	if (!l->n)
+		return;
+	if (s->multi)
+		ec_links_close_later(l);
+	else
+		ec_links_retire(l, 0);
 }
 
 static int targets_room(struct ec_session *s)
@@ -123,11 +140,28 @@ static void target_leave(struct ec_session *s, uint32_t id)
 	s->left[s->nleft++] = (struct ec_left){.id = id, .since = ec_clock_mono()};
 }
 
+void ec_session_started(struct ec_session *s, uint64_t ns)
+{
+	if (s->started)
+		return;
+	s->started = true;
+	s->late_until = ec_clock_mono() + ns;
+}
+
+static void late_end(struct ec_session *s)
+{
+	s->late_until = 0;
+	for (size_t i = 0; i < s->ntargets; i++)
+		links_leave(s, &s->targets[i].late);
+}
+
 void ec_session_sweep(struct ec_session *s)
 {
 	uint64_t now = ec_clock_mono();
 	size_t n = 0;
 
+	if (s->late_until && now > s->late_until)
+		late_end(s);
 	while (n < s->nleft && now - s->left[n].since > LEFT_NS)
 		n++;
 	if (n)
@@ -140,7 +174,7 @@ int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 {
 	bool bind = npids && (!s->multi || s->features.multi_pid);
 	struct ec_target params = plan->params;
-	struct ec_links links = {0};
+	struct ec_links links = {0}, late = {0};
 	uint32_t id = s->next_target; /* never again: old probes may fire for seconds */
 	int err = targets_room(s);
 
@@ -151,15 +185,22 @@ int ec_session_attach(struct ec_session *s, int fd, unsigned int module,
 	/* E2BIG: as many as the table takes */
 	if (bpf_map_update_elem(ec_session_map(s, "ec_targets"), &id, &params, BPF_ANY))
 		return errno == E2BIG ? -ENOSPC : -errno;
-	err = attach_points(s, &links, fd, module, plan, id, pids, bind ? npids : 0);
+	npids = bind ? npids : 0;
+	err = attach_points(s, &links, fd, module, plan, id, s->uses & ~EC_USE_LATE, pids,
+			    npids);
+	if (!err && !s->started)
+		err = attach_points(s, &late, fd, module, plan, id, s->uses & EC_USE_LATE,
+				    pids, npids);
 	if (err) {
+		links_end(s, &late, 0);
 		links_end(s, &links, 0);
 		target_leave(s, id);
 		return err;
 	}
-	*probes = links.n;
+	*probes = links.n + late.n;
 	*target = id;
-	s->targets[s->ntargets++] = (struct ec_probed){.id = id, .links = links};
+	s->targets[s->ntargets++] =
+		(struct ec_probed){.id = id, .links = links, .late = late};
 	return 0;
 }
 
@@ -169,16 +210,6 @@ static struct ec_probed *probed(struct ec_session *s, uint32_t target)
 		if (s->targets[i].id == target)
 			return &s->targets[i];
 	return NULL;
-}
-
-static void links_leave(struct ec_session *s, struct ec_links *l)
-{
-	if (!l->n)
-		return;
-	if (s->multi)
-		ec_links_close_later(l);
-	else
-		ec_links_retire(l, 0);
 }
 
 void ec_session_leave(struct ec_session *s, uint32_t target)
@@ -194,6 +225,7 @@ void ec_session_leave(struct ec_session *s, uint32_t target)
 		bpf_map_update_elem(map, &target, &params, BPF_EXIST);
 	}
 	links_leave(s, &p->links);
+	links_leave(s, &p->late);
 }
 
 void ec_session_detach(struct ec_session *s, uint32_t target)
@@ -203,6 +235,7 @@ void ec_session_detach(struct ec_session *s, uint32_t target)
 	if (!p)
 		return;
 	links_leave(s, &p->links);
+	links_leave(s, &p->late);
 	*p = s->targets[--s->ntargets];
 	target_leave(s, target);
 }
@@ -211,8 +244,10 @@ void ec_session_probes_free(struct ec_session *s, int wait_ms)
 {
 	struct ec_links all = {0};
 
-	for (size_t i = 0; i < s->ntargets; i++)
+	for (size_t i = 0; i < s->ntargets; i++) {
 		ec_links_take(&all, &s->targets[i].links);
+		ec_links_take(&all, &s->targets[i].late);
+	}
 	free(s->targets);
 	s->targets = NULL;
 	s->ntargets = s->targets_cap = 0;

@@ -49,14 +49,30 @@ static bool program_wanted(const struct ec_session *s, const char *name)
 	return true;
 }
 
-static int object_prepare(struct ec_session *s, struct bpf_object *o)
+/* Of a module: is it for anything that was asked for? The verifier reads all that is
+ * loaded, at every start. */
+static bool use_wanted(const struct ec_session *s, const struct ec_module *m,
+		       const char *name)
+{
+	unsigned int uses = 0;
+
+	for (unsigned int i = 0; m->progs[i]; i++)
+		if (!strcmp(m->progs[i], name))
+			uses |= m->prog_uses[i];
+	return uses & s->uses;
+}
+
+static int object_prepare(struct ec_session *s, struct bpf_object *o,
+			  const struct ec_module *module)
 {
 	struct bpf_program *p;
 	struct bpf_map *m;
 
 	bpf_object__for_each_program(p, o)
 	{
-		if (!program_wanted(s, bpf_program__name(p)))
+		const char *name = bpf_program__name(p);
+
+		if (!program_wanted(s, name) || (module && !use_wanted(s, module, name)))
 			bpf_program__set_autoload(p, false);
 		if (bpf_program__type(p) == BPF_PROG_TYPE_KPROBE && s->multi)
 			bpf_program__set_expected_attach_type(p, EC_ATTACH_UPROBE_MULTI);
@@ -81,10 +97,12 @@ static int object_prepare(struct ec_session *s, struct bpf_object *o)
 	return 0;
 }
 
-static int object_load(struct ec_session *s, const struct ec_blob *b, const char *name,
-		       struct bpf_object **out)
+/* module NULL: what serves all. */
+static int object_load(struct ec_session *s, const struct ec_blob *b,
+		       const struct ec_module *module, struct bpf_object **out)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
+	LIBBPF_OPTS(bpf_object_open_opts, opts,
+		    .object_name = module ? module->name : "ec_host");
 	struct bpf_object *o;
 	int err;
 
@@ -94,7 +112,7 @@ static int object_load(struct ec_session *s, const struct ec_blob *b, const char
 	*out = o; /* before anything fails: ec_session_free() closes it */
 	/* libbpf before 1.2 does not know where Debian hides it */
 	bpf_object__set_kversion(o, ec_features_code());
-	err = object_prepare(s, o);
+	err = object_prepare(s, o, module);
 	return err ? err : bpf_object__load(o);
 }
 
@@ -170,13 +188,13 @@ static int open_steps(struct ec_session *s, const struct ec_session_opts *o, cha
 	int err;
 
 	snprintf(why, 160, "programs for processes and sockets");
-	err = object_load(s, &ec_host_bpf[s->shape], "ec_host", &s->host);
+	err = object_load(s, &ec_host_bpf[s->shape], NULL, &s->host);
 	for (unsigned int i = 0; !err && i < ec_modules_count && i < EC_SESSION_MODULES;
 	     i++) {
 		snprintf(why, 160, "programs of module %s", ec_modules[i].module->name);
 		s->nmodules = i + 1;
-		err = object_load(s, &ec_modules[i].bpf[s->shape],
-				  ec_modules[i].module->name, &s->module[i]);
+		err = object_load(s, &ec_modules[i].bpf[s->shape], ec_modules[i].module,
+				  &s->module[i]);
 	}
 	if (err) {
 		size_t n = strlen(why);
@@ -211,6 +229,7 @@ int ec_session_open(const struct ec_session_opts *o, struct ec_session **out,
 		  s->features.task_regs;
 	s->multi = o->features->uprobe_multi && !o->perf;
 	s->insn = o->insn;
+	s->uses = o->uses;
 	s->ring_bytes = ring_round(o->ring_bytes);
 	s->config.wake = EC_RING_WAKE(s->ring_bytes);
 	s->next_target = 1;

@@ -22,6 +22,7 @@ struct ec_session_opts {
 	bool floor;	     /* attach empty programs (make bench) */
 	bool perf;	     /* perf-event probes even where uprobe_multi is there */
 	bool insn;	     /* no return probes: returns are seen on instructions */
+	unsigned int uses;   /* enum ec_use: which programs and points */
 };
 
 /* Loads all objects. 0 or -errno; `why` gets the failing step. */
@@ -74,6 +75,8 @@ int ec_session_answer(struct ec_session *s, uint64_t conn, const struct ec_addrs
 /* Are returns seen on instructions? Then a plan that says no_insn is not to be attached.
  */
 bool ec_session_insn(const struct ec_session *s);
+/* Of a plan's points: how many this session probes. */
+unsigned int ec_session_points(const struct ec_session *s, const struct ec_plan *plan);
 /*
  * Probes a file by its plan. pids: only these (bound by the kernel where it can), n = 0:
  * every process. `fd` stays the caller's. 0 with *target and *probes; -ENOSPC; -errno.
@@ -95,6 +98,12 @@ void ec_session_leave(struct ec_session *s, uint32_t target);
 void ec_session_detach(struct ec_session *s, uint32_t target);
 /* Now and then: forgets targets whose probes are surely gone. */
 void ec_session_sweep(struct ec_session *s);
+
+/*
+ * Points for connections that are older than the capture are put on targets until this is
+ * called, and taken away `ns` later (by ec_session_sweep()).
+ */
+void ec_session_started(struct ec_session *s, uint64_t ns);
 
 /* Programs return at once from now on; what they had begun is in the ring on return. */
 void ec_session_stop(struct ec_session *s);

@@ -16,6 +16,7 @@
 struct ec_probed {
 	uint32_t id;
 	struct ec_links links;
+	struct ec_links late; /* EC_USE_LATE */
 };
 
 /* Its probes are being taken away. */
@@ -32,7 +33,10 @@ struct ec_session {
 	struct ec_features features;
 	enum ec_bpf_shape shape;
 	bool floor, multi, insn;
-	bool wire; /* bytes at sockets can be looked at: bpf/membio.h */
+	unsigned int uses; /* enum ec_use */
+	bool started;
+	uint64_t late_until; /* ns; 0: there is nothing to take away */
+	bool wire;	     /* bytes at sockets can be looked at: bpf/membio.h */
 	struct ec_shared *shared;
 	struct ec_counts *counts;
 	size_t counts_bytes;

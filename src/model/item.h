@@ -19,6 +19,7 @@ enum ec_item_kind {
 	EC_ITEM_TARGET,
 	EC_ITEM_LOSS, /* bytes that are missing where no data follows */
 	EC_ITEM_STATS,
+	EC_ITEM_SECRET, /* of a handshake; only where one is asked for */
 	EC_ITEM_KIND__N,
 };
 
@@ -76,6 +77,13 @@ struct ec_item {
 			const struct ec_account *account;
 			bool final;
 		} stats;
+		struct {
+			const char *label;
+			const uint8_t *id; /* client random, as a rule */
+			size_t id_len;
+			const uint8_t *secret;
+			size_t len;
+		} secret;
 	};
 };
 

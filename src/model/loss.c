@@ -21,6 +21,9 @@ static const struct {
 	[EC_LOSS_WHO] =
 		{"who",
 		 "its process ended before a filter could look at it, or the look came too late"},
+	[EC_LOSS_KEYS] =
+		{"keys", "a connection was there before the capture, and its keys cannot "
+			 "be had"},
 };
 
 static unsigned int known(enum ec_loss cause)

@@ -17,6 +17,7 @@ struct ec_account {
 	uint64_t cut;	   /* left out by --truncate_size */
 	struct ec_loss_count lost[EC_LOSS__N];
 	uint64_t filtered; /* not of the ports asked for */
+	uint64_t secrets;
 };
 
 static inline uint64_t ec_account_lost(const struct ec_account *a)

@@ -9,7 +9,8 @@ static bool point_ok(const struct ec_point *p, unsigned int nprogs)
 {
 	return p->prog < nprogs && p->is_return <= 1 && p->shape < EC_SHAPE__N &&
 	       (p->dir < EC_DIR__N || p->dir == EC_DIR_NONE) && p->stepped <= 1 &&
-	       p->ret < EC_POINT_RET__N && !(p->ret && p->is_return) && ENDED(p->name);
+	       p->ret < EC_POINT_RET__N && !(p->ret && p->is_return) && p->use &&
+	       !(p->use & ~EC_USE__ALL) && ENDED(p->name);
 }
 
 int ec_plan_check(const struct ec_plan *p, unsigned int nprogs)
@@ -17,8 +18,10 @@ int ec_plan_check(const struct ec_plan *p, unsigned int nprogs)
 	if (p->npoints > EC_PLAN_POINTS || p->params.flags & ~EC_TARGET_NESTS ||
 	    p->build_id_len > EC_PLAN_BUILD_ID)
 		return -EBADMSG;
+	if (p->params.nrandom > 2 || p->params.nmaster > 2)
+		return -EBADMSG;
 	if (!ENDED(p->library) || !ENDED(p->version) || !ENDED(p->how) ||
-	    !ENDED(p->why) || !ENDED(p->todo) || !ENDED(p->no_insn) ||
+	    !ENDED(p->keys) || !ENDED(p->why) || !ENDED(p->todo) || !ENDED(p->no_insn) ||
 	    p->obstacle >= EC_OBSTACLE__N)
 		return -EBADMSG;
 	for (int i = 0; i < EC_PLAN_WARN__N; i++)
@@ -32,12 +35,20 @@ int ec_plan_check(const struct ec_plan *p, unsigned int nprogs)
 	return 0;
 }
 
-unsigned int ec_plan_used(const struct ec_plan *p, bool insn)
+bool ec_plan_has(const struct ec_plan *p, enum ec_use use)
+{
+	for (uint32_t i = 0; i < p->npoints && i < EC_PLAN_POINTS; i++)
+		if (p->points[i].use == use)
+			return true;
+	return false;
+}
+
+unsigned int ec_plan_used(const struct ec_plan *p, unsigned int uses, bool insn)
 {
 	unsigned int n = 0;
 
 	for (uint32_t i = 0; i < p->npoints && i < EC_PLAN_POINTS; i++)
-		n += ec_point_used(&p->points[i], insn);
+		n += ec_point_used(&p->points[i], uses, insn);
 	return n;
 }
 

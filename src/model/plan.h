@@ -26,6 +26,14 @@ enum ec_point_ret {
 	EC_POINT_RET__N,
 };
 
+/* What a point is for: those that nobody asked for are not probed. */
+enum ec_use {
+	EC_USE_DATA = 1u << 0,	 /* plaintext */
+	EC_USE_SECRET = 1u << 1, /* secrets for a key log */
+	EC_USE_LATE = 1u << 2,	 /* the same of connections older than the capture */
+	EC_USE__ALL = EC_USE_DATA | EC_USE_SECRET | EC_USE_LATE,
+};
+
 struct ec_point {
 	uint64_t offset;   /* in the file */
 	uint16_t prog;	   /* index in the module's progs[] */
@@ -34,8 +42,8 @@ struct ec_point {
 	uint8_t stepped;   /* the kernel single-steps the instruction there (dear) */
 	uint8_t dir;	   /* enum ec_dir */
 	uint8_t ret;	   /* enum ec_point_ret; never together with is_return */
-	uint8_t pad;
-	char name[40]; /* function, for people */
+	uint8_t use;	   /* enum ec_use, bits */
+	char name[40];	   /* function, for people */
 };
 
 /* Of a file that is not probed: what stands in the way. */
@@ -79,6 +87,7 @@ struct ec_plan {
 	char library[24];	 /* "OpenSSL" */
 	char version[32];	 /* "3.0.19", "3.0 or 3.1", "" when not known */
 	char how[96];		 /* "symbols; internal functions by call target" */
+	char keys[96];		 /* how secrets are seen, or why not; "" no word of it */
 	char why[160];
 	char todo[160];			 /* what to do instead */
 	char warn[EC_PLAN_WARN__N][192]; /* to be said once, "" not */
@@ -97,13 +106,15 @@ int ec_plan_take(const void *body, size_t n, unsigned int nprogs, struct ec_plan
 /* 0, or -EBADMSG when a count, index or string is out of bounds. Terminates nothing. */
 int ec_plan_check(const struct ec_plan *p, unsigned int nprogs);
 
-/* Is the point probed when returns are seen on instructions (insn), or not? */
-static inline bool ec_point_used(const struct ec_point *p, bool insn)
+/* Is the point probed for `uses` when returns are seen on instructions (insn), or not? */
+static inline bool ec_point_used(const struct ec_point *p, unsigned int uses, bool insn)
 {
-	return insn ? !p->is_return : !p->ret;
+	return p->use & uses && (insn ? !p->is_return : !p->ret);
 }
 
+/* Has it points that serve this alone? */
+bool ec_plan_has(const struct ec_plan *p, enum ec_use use);
 /* How many points are probed. */
-unsigned int ec_plan_used(const struct ec_plan *p, bool insn);
+unsigned int ec_plan_used(const struct ec_plan *p, unsigned int uses, bool insn);
 
 #endif

@@ -47,6 +47,9 @@ struct ec_module {
 	int (*plan_as)(const struct ec_file *f, const struct ec_plan_ask *ask,
 		       struct ec_plan *plan);
 	const char *const *progs; /* NULL-ended */
+	const uint8_t *prog_uses; /* enum ec_use of each: what it is loaded for */
+	/* Where a key log goes if the user names no file; NULL: it has no secrets. */
+	const char *keylog;
 };
 
 /* How many programs a module's plan points may name. */

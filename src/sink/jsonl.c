@@ -24,12 +24,14 @@ static int jsonl_open(struct ec_sink *s)
 	if (!s->state)
 		return -ENOMEM;
 	s->kinds = (1u << EC_ITEM_KIND__N) - 1;
+	if (!s->opts.secrets)
+		s->kinds &= ~(1u << EC_ITEM_SECRET);
 	return 0;
 }
 
 static const char *const kinds[EC_ITEM_KIND__N] = {
 	[EC_ITEM_DATA] = "data", [EC_ITEM_CONN] = "conn",   [EC_ITEM_TARGET] = "target",
-	[EC_ITEM_LOSS] = "loss", [EC_ITEM_STATS] = "stats",
+	[EC_ITEM_LOSS] = "loss", [EC_ITEM_STATS] = "stats", [EC_ITEM_SECRET] = "secret",
 };
 
 static void put_end(struct ec_json *j, const struct ec_addrs *a, bool remote,
@@ -275,6 +277,7 @@ static void put_stats(struct ec_json *j, const struct ec_item *it)
 	ec_json_u64(j, "messages", a->messages);
 	ec_json_u64(j, "cut", a->cut);
 	ec_json_u64(j, "filtered", a->filtered);
+	ec_json_u64(j, "secrets", a->secrets);
 	ec_json_u64(j, "lost_bytes", ec_account_lost(a));
 	ec_json_u64(j, "lost_records", ec_account_lost_records(a));
 	ec_json_begin_object(j, "lost");
@@ -285,6 +288,27 @@ static void put_stats(struct ec_json *j, const struct ec_item *it)
 		ec_json_end_object(j);
 	}
 	ec_json_end_object(j);
+}
+
+static void put_hex(struct ec_json *j, const char *key, const uint8_t *p, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+	char text[2 * EC_SECRET_LEN + 1];
+
+	n = EC_MIN(n, (size_t)EC_SECRET_LEN);
+	for (size_t i = 0; i < n; i++) {
+		text[2 * i] = hex[p[i] >> 4];
+		text[2 * i + 1] = hex[p[i] & 15];
+	}
+	text[2 * n] = 0;
+	ec_json_str(j, key, text);
+}
+
+static void put_secret(struct ec_json *j, const struct ec_item *it)
+{
+	ec_json_str(j, "label", it->secret.label);
+	put_hex(j, "client_random", it->secret.id, it->secret.id_len);
+	put_hex(j, "secret", it->secret.secret, it->secret.len);
 }
 
 static int jsonl_item(struct ec_sink *s, const struct ec_item *it)
@@ -312,6 +336,9 @@ static int jsonl_item(struct ec_sink *s, const struct ec_item *it)
 		break;
 	case EC_ITEM_STATS:
 		put_stats(&j, it);
+		break;
+	case EC_ITEM_SECRET:
+		put_secret(&j, it);
 		break;
 	default:
 		break;

@@ -18,9 +18,10 @@
 #include "sink/out.h"
 
 struct ec_sink_opts {
-	bool hex;   /* payload as a hex dump */
-	bool color; /* ANSI colour in head lines (text) */
-	bool stats; /* text: show stats items too (machines always get them) */
+	bool hex;     /* payload as a hex dump */
+	bool color;   /* ANSI colour in head lines (text) */
+	bool stats;   /* text: show stats items too (machines always get them) */
+	bool secrets; /* json: secrets were asked for */
 };
 
 struct ec_sink {
@@ -34,6 +35,7 @@ struct ec_sink {
 struct ec_sink_ops {
 	const char *name;	     /* as in -o NAME:PATH and --format NAME */
 	const char *const *suffixes; /* of files that get it by default, NULL-ended */
+	bool appends; /* to a file that is there, which it may read before */
 	int (*open)(struct ec_sink *s);
 	int (*item)(struct ec_sink *s, const struct ec_item *it);
 	int (*flush)(struct ec_sink *s);
@@ -42,6 +44,7 @@ struct ec_sink_ops {
 
 extern const struct ec_sink_ops ec_sink_text;
 extern const struct ec_sink_ops ec_sink_jsonl;
+extern const struct ec_sink_ops ec_sink_keylog;
 /* All of them, NULL-ended. */
 extern const struct ec_sink_ops *const ec_sinks[];
 const struct ec_sink_ops *ec_sink_find(const char *name);     /* NULL: none */

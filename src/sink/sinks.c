@@ -7,6 +7,7 @@
 const struct ec_sink_ops *const ec_sinks[] = {
 	&ec_sink_text,
 	&ec_sink_jsonl,
+	&ec_sink_keylog,
 	NULL,
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "stream/conn.h"
+#include "stream/secret.h"
 #include "model/addrs.h"
 
 #include <errno.h>
@@ -50,51 +51,45 @@ int ec_sconn_get(struct ec_streams *s, uint64_t id, struct ec_sconn **out)
 
 /* --- items ----------------------------------------------------------------- */
 
-enum verdict {
-	SHOW,
-	OTHER, /* not asked for */
-	NO_PORT,
-	NO_WHO,
-};
-
 static const struct ec_who *who_is(const struct ec_streams *s, const struct ec_sconn *c)
 {
 	return s->o.who ? s->o.who(s->o.ctx, c->process) : NULL;
 }
 
-static enum verdict judge_who(const struct ec_streams *s, const struct ec_sconn *c)
+static enum ec_sconn_verdict judge_who(const struct ec_streams *s,
+				       const struct ec_sconn *c)
 {
 	const struct ec_who *w = who_is(s, c);
 
 	switch (w ? w->verdict : EC_VERDICT_NONE) {
 	case EC_VERDICT_PASS:
-		return SHOW;
+		return EC_SCONN_SHOW;
 	case EC_VERDICT_DROP:
-		return OTHER;
+		return EC_SCONN_OTHER;
 	case EC_VERDICT_UNKNOWN:
-		return NO_WHO;
+		return EC_SCONN_NO_WHO;
 	default:
-		return c->who_ready ? SHOW : NO_WHO;
+		return c->who_ready ? EC_SCONN_SHOW : EC_SCONN_NO_WHO;
 	}
 }
 
-static enum verdict judge(const struct ec_streams *s, const struct ec_sconn *c)
+enum ec_sconn_verdict ec_sconn_judge(const struct ec_streams *s, const struct ec_sconn *c)
 {
-	enum verdict v = s->o.who_filters ? judge_who(s, c) : SHOW;
+	enum ec_sconn_verdict v = s->o.who_filters ? judge_who(s, c) : EC_SCONN_SHOW;
 
-	if (v != SHOW || !s->o.nports)
+	if (v != EC_SCONN_SHOW || !s->o.nports)
 		return v;
 	if (!ec_addrs_known(&c->addrs))
-		return NO_PORT;
+		return EC_SCONN_NO_PORT;
 	for (size_t i = 0; i < s->o.nports; i++) {
 		if (s->o.ports[i] == c->addrs.lport || s->o.ports[i] == c->addrs.rport)
-			return SHOW;
+			return EC_SCONN_SHOW;
 	}
-	return OTHER;
+	return EC_SCONN_OTHER;
 }
 
-static void fill(const struct ec_streams *s, const struct ec_sconn *c,
-		 const struct ec_stream_who *w, uint64_t time, struct ec_item *it)
+void ec_sconn_fill(const struct ec_streams *s, const struct ec_sconn *c,
+		   const struct ec_stream_who *w, uint64_t time, struct ec_item *it)
 {
 	it->wall = s->o.wall(s->o.ctx, time);
 	it->module = s->o.module ? s->o.module(s->o.ctx, w->module) : NULL;
@@ -126,11 +121,11 @@ static void count_loss(struct ec_streams *s, enum ec_loss cause, uint64_t bytes)
 
 /* Everything of the part, so that the sums come out whatever the verdict. */
 static void count_call(struct ec_streams *s, const struct ec_call *call, bool last,
-		       enum verdict v)
+		       enum ec_sconn_verdict v)
 {
 	uint64_t cut = last ? call->cut : 0;
 
-	if (v == OTHER) {
+	if (v == EC_SCONN_OTHER) {
 		s->account.filtered += call->before + call->len + call->lost + cut;
 		return;
 	}
@@ -140,8 +135,9 @@ static void count_call(struct ec_streams *s, const struct ec_call *call, bool la
 	}
 	count_loss(s, call->before_cause, call->before);
 	s->account.cut += cut;
-	if (v == NO_PORT || v == NO_WHO)
-		count_loss(s, v == NO_PORT ? EC_LOSS_PORT : EC_LOSS_WHO, call->len);
+	if (v == EC_SCONN_NO_PORT || v == EC_SCONN_NO_WHO)
+		count_loss(s, v == EC_SCONN_NO_PORT ? EC_LOSS_PORT : EC_LOSS_WHO,
+			   call->len);
 	else if (last)
 		s->account.messages++;
 }
@@ -150,12 +146,12 @@ void ec_sconn_show(struct ec_streams *s, struct ec_sconn *c, struct ec_call *cal
 		   bool last)
 {
 	struct ec_item it = {.kind = EC_ITEM_DATA};
-	enum verdict v = judge(s, c);
+	enum ec_sconn_verdict v = ec_sconn_judge(s, c);
 
 	count_call(s, call, last, v);
-	if (v != SHOW)
+	if (v != EC_SCONN_SHOW)
 		return;
-	fill(s, c, &call->who, call->time, &it);
+	ec_sconn_fill(s, c, &call->who, call->time, &it);
 	ec_call_item(call, last, &it);
 	give(s, c, &it);
 }
@@ -193,17 +189,17 @@ void ec_sconn_loss(struct ec_streams *s, struct ec_sconn *c, const struct ec_rec
 		   enum ec_dir dir, uint64_t n, enum ec_loss cause)
 {
 	struct ec_item it = {.kind = EC_ITEM_LOSS, .dir = dir};
-	enum verdict v = judge(s, c);
+	enum ec_sconn_verdict v = ec_sconn_judge(s, c);
 	struct ec_stream_who w;
 
-	if (v == OTHER) {
+	if (v == EC_SCONN_OTHER) {
 		s->account.filtered += n;
 		return;
 	}
 	count_loss(s, cause, n);
-	if (v != SHOW)
+	if (v != EC_SCONN_SHOW)
 		return;
-	fill(s, c, who_of(c, r, &w), r->h.time, &it);
+	ec_sconn_fill(s, c, who_of(c, r, &w), r->h.time, &it);
 	it.loss.cause = cause;
 	it.loss.bytes = n;
 	it.loss.records = 1;
@@ -215,9 +211,9 @@ void ec_sconn_state(struct ec_streams *s, struct ec_sconn *c, const struct ec_re
 	struct ec_item it = {.kind = EC_ITEM_CONN, .dir = EC_DIR_NONE};
 	struct ec_stream_who w;
 
-	if (judge(s, c) != SHOW)
+	if (ec_sconn_judge(s, c) != EC_SCONN_SHOW)
 		return;
-	fill(s, c, who_of(c, r, &w), r->h.time, &it);
+	ec_sconn_fill(s, c, who_of(c, r, &w), r->h.time, &it);
 	it.conn.state = r->state;
 	it.conn.sent = r->pos[EC_DIR_SENT];
 	it.conn.received = r->pos[EC_DIR_RECV];
@@ -229,9 +225,9 @@ static void state_now(struct ec_streams *s, struct ec_sconn *c, enum ec_conn_sta
 {
 	struct ec_item it = {.kind = EC_ITEM_CONN, .dir = EC_DIR_NONE};
 
-	if (judge(s, c) != SHOW)
+	if (ec_sconn_judge(s, c) != EC_SCONN_SHOW)
 		return;
-	fill(s, c, &c->who, time, &it);
+	ec_sconn_fill(s, c, &c->who, time, &it);
 	it.conn.state = state;
 	if (state != EC_CONN_OPEN) {
 		it.conn.sent = c->dir[EC_DIR_SENT].at;
@@ -253,6 +249,7 @@ void ec_sconn_settle(struct ec_streams *s, struct ec_sconn *c)
 	if (c->open_due)
 		state_now(s, c, EC_CONN_OPEN, c->opened);
 	c->open_due = false;
+	ec_secrets_settle(s, c);
 	while ((call = c->held)) {
 		c->held = call->next;
 		ec_sconn_show(s, c, call, true);
@@ -262,15 +259,17 @@ void ec_sconn_settle(struct ec_streams *s, struct ec_sconn *c)
 	c->held_bytes = c->held_cost = 0;
 }
 
-/* What a filter cannot judge is lost if it is let go, so that waits for the answer. */
-static bool waits_for_who(const struct ec_streams *s, const struct ec_sconn *c)
+/* What a filter cannot judge is lost if it is let go, so that waits for the answer; a
+ * secret comes before its connection has said anything. */
+static bool waits_for_filter(const struct ec_streams *s, const struct ec_sconn *c)
 {
-	return s->o.who_filters && !c->who_ready;
+	return (s->o.who_filters && !c->who_ready) ||
+	       (s->o.nports && c->secrets && !c->addrs_ready);
 }
 
 bool ec_sconn_due(const struct ec_streams *s, const struct ec_sconn *c, uint64_t time)
 {
-	uint64_t hold = waits_for_who(s, c) ? s->o.hold_who : s->o.hold;
+	uint64_t hold = waits_for_filter(s, c) ? s->o.hold_who : s->o.hold;
 
 	return time > c->hold_since && time - c->hold_since >= hold;
 }
@@ -320,7 +319,7 @@ void ec_sconn_done(struct ec_streams *s, struct ec_sconn *c, struct ec_call *cal
 {
 	if (!c->settled) {
 		hold(c, call);
-		if (c->held_bytes > s->o.hold_bytes && !waits_for_who(s, c))
+		if (c->held_bytes > s->o.hold_bytes && !waits_for_filter(s, c))
 			ec_sconn_settle(s, c);
 		return;
 	}

@@ -7,6 +7,7 @@
 #define EC_STREAM_CONN_H
 
 #include "base/map.h"
+#include "base/seen.h"
 #include "stream/call.h"
 #include "stream/stream.h"
 
@@ -29,6 +30,7 @@ struct ec_sconn {
 	struct ec_sdir dir[EC_DIR__N];
 	/* Calls held until the addresses are known, in order of time. */
 	struct ec_call *held;
+	struct ec_held_secret *secrets; /* the same; stream/secret.h */
 	/* It is closed, which is told when its process is known. Owned; NULL: open. */
 	struct ec_rec_conn *closing;
 	size_t held_bytes, held_cost, cost;
@@ -44,11 +46,25 @@ struct ec_sconn {
 struct ec_streams {
 	struct ec_stream_opts o;
 	struct ec_map *conns;
+	struct ec_seen *secrets;      /* that were handed on */
 	struct ec_link busy, waiting; /* heads */
 	size_t used;		      /* sum of the connections' cost */
 	struct ec_account account;
 	int err; /* of the callback, in this push */
 };
+
+/* What the filters say of a connection as it is known. */
+enum ec_sconn_verdict {
+	EC_SCONN_SHOW,
+	EC_SCONN_OTHER, /* not asked for */
+	EC_SCONN_NO_PORT,
+	EC_SCONN_NO_WHO,
+};
+enum ec_sconn_verdict ec_sconn_judge(const struct ec_streams *s,
+				     const struct ec_sconn *c);
+/* What all items of a connection have in common. */
+void ec_sconn_fill(const struct ec_streams *s, const struct ec_sconn *c,
+		   const struct ec_stream_who *w, uint64_t time, struct ec_item *it);
 
 int ec_sconn_get(struct ec_streams *s, uint64_t id, struct ec_sconn **out);
 /* Hands on all that is kept, and forgets the connection. */

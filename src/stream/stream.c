@@ -2,6 +2,7 @@
 #include "stream/stream.h"
 #include "base/cursor.h"
 #include "stream/conn.h"
+#include "stream/secret.h"
 
 #include <errno.h>
 #include <string.h>
@@ -47,7 +48,10 @@ int ec_streams_new(const struct ec_stream_opts *o, struct ec_streams **out)
 	s->busy.prev = s->busy.next = &s->busy;
 	s->waiting.prev = s->waiting.next = &s->waiting;
 	rc = ec_map_new(&s->conns, sizeof(uint64_t), s->o.conns, evict, s);
+	if (!rc)
+		rc = ec_seen_new(EC_SECRETS_KEPT, &s->secrets);
 	if (rc) {
+		ec_map_free(s->conns);
 		free(s);
 		return rc;
 	}
@@ -384,6 +388,7 @@ void ec_streams_account(const struct ec_streams *s, struct ec_account *a)
 	a->messages += s->account.messages;
 	a->cut += s->account.cut;
 	a->filtered += s->account.filtered;
+	a->secrets += s->account.secrets;
 	for (int i = 0; i < EC_LOSS__N; i++) {
 		a->lost[i].records += s->account.lost[i].records;
 		a->lost[i].bytes += s->account.lost[i].bytes;
@@ -401,5 +406,6 @@ void ec_streams_free(struct ec_streams *s)
 		return;
 	s->err = -ECANCELED; /* nothing is handed on any more */
 	ec_map_free(s->conns);
+	ec_seen_free(s->secrets);
 	free(s);
 }

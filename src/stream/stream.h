@@ -15,6 +15,7 @@
  *   that need the answer it is waited for up to `hold_who` ns and as long as there is
  *   memory: what is not wanted is counted as filtered, and what could not be decided as
  *   EC_LOSS_WHO.
+ * - Secrets are handed on once each, whoever tells them.
  * - With ports given, calls of other ports are counted as filtered, and those whose port
  *   never became known as EC_LOSS_PORT.
  * - Bounded: at most `conns` connections and `memory` bytes are kept; what must go is
@@ -42,7 +43,8 @@ struct ec_stream_opts {
 	const char *(*module)(void *ctx, uint16_t index);
 	/* What is known of a process; NULL: nothing. May be NULL. */
 	const struct ec_who *(*who)(void *ctx, uint64_t process);
-	/* Items of kind DATA, CONN and LOSS. Non-zero ends the push with that value. */
+	/* Items of kind DATA, CONN, LOSS and SECRET. Non-zero ends the push with that
+	 * value. */
 	int (*item)(void *ctx, const struct ec_item *it);
 	void *ctx;
 };
@@ -51,6 +53,8 @@ int ec_streams_new(const struct ec_stream_opts *o, struct ec_streams **out);
 /* The record has been checked (capture/decode.h); payload is c->len bytes. */
 int ec_streams_chunk(struct ec_streams *s, const struct ec_rec_chunk *c,
 		     const uint8_t *payload);
+/* Not held but while a filter waits for what it needs to know. */
+int ec_streams_secret(struct ec_streams *s, const struct ec_rec_secret *r);
 int ec_streams_conn(struct ec_streams *s, const struct ec_rec_conn *c);
 /* Something about a process became known: lets go what waited for it. */
 int ec_streams_who(struct ec_streams *s, uint64_t process, uint64_t mono);

@@ -104,7 +104,7 @@ static int see_return(void *ctx, const struct ec_insn *in, const struct ec_regs 
 	struct accessor *a = ctx;
 	const struct ec_val *v = &r->reg[a->ret];
 
-	if (in->flow != EC_FLOW_RET || v->kind != EC_VAL_LOAD || v->arg != 1)
+	if (in->flow != EC_FLOW_RET || v->kind != EC_VAL_LOAD || v->arg != 1 || v->add)
 		return 0;
 	if (a->found && a->off != v->off)
 		return -ENOTUNIQ;

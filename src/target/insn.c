@@ -272,8 +272,10 @@ void ec_regs_store(struct ec_regs *r, struct ec_val base, int64_t disp, int64_t 
 
 struct ec_val ec_val_add(struct ec_val v, int64_t n)
 {
-	if ((v.kind != EC_VAL_ARG && v.kind != EC_VAL_STACK) ||
-	    __builtin_add_overflow(v.off, n, &v.off))
+	bool lost = v.kind == EC_VAL_LOAD ? __builtin_add_overflow(v.add, n, &v.add)
+					  : __builtin_add_overflow(v.off, n, &v.off);
+
+	if (v.kind == EC_VAL_OTHER || lost)
 		memset(&v, 0, sizeof(v));
 	return v;
 }

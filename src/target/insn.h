@@ -38,14 +38,15 @@ enum ec_val_kind {
 	EC_VAL_OTHER = 0,
 	EC_VAL_ARG,   /* the function's own argument `arg` (1-based) plus `off` */
 	EC_VAL_STACK, /* stack pointer at entry plus `off` */
-	EC_VAL_LOAD,  /* eight bytes at argument `arg` plus `off` */
+	EC_VAL_LOAD,  /* eight bytes at argument `arg` plus `off`, and `add` more */
 };
 
 struct ec_val {
 	int64_t off;
 	uint8_t kind;
 	uint8_t arg;
-	uint8_t pad[6];
+	uint8_t pad[2];
+	int32_t add; /* EC_VAL_LOAD only */
 };
 
 /* What is known before an instruction. No padding: compared and hashed as bytes. */

@@ -39,7 +39,7 @@ static void plan(const struct ec_file *f, size_t size)
 
 	memset(&p, 0xa5, sizeof(p));
 	err = ec_module_openssl.plan(f, &p);
-	if (ec_plan_check(&p, 8) || (!err) != (p.npoints > 0))
+	if (ec_plan_check(&p, 16) || (!err) != (p.npoints > 0))
 		abort();
 	for (uint32_t i = 0; i < p.npoints; i++)
 		if (p.points[i].offset >= size)

@@ -42,6 +42,12 @@ static int on_note(void *ctx, const struct ec_rec_note *n)
 	return 0;
 }
 
+static int on_secret(void *ctx, const struct ec_rec_secret *r)
+{
+	sink += strlen(r->label) + r->id[r->id_len - 1] + r->secret[r->len - 1];
+	return 0;
+}
+
 static int on_clock(void *ctx, const struct ec_rec_clock *c)
 {
 	sink += c->wall;
@@ -50,8 +56,13 @@ static int on_clock(void *ctx, const struct ec_rec_clock *c)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct ec_decode_ops ops = {on_chunk,  on_conn, on_process,
-						 on_target, on_note, on_clock};
+	static const struct ec_decode_ops ops = {.chunk = on_chunk,
+						 .conn = on_conn,
+						 .secret = on_secret,
+						 .process = on_process,
+						 .target = on_target,
+						 .note = on_note,
+						 .clock = on_clock};
 
 	while (size && !ec_decode(data, size, &ops, NULL)) {
 		uint32_t n;

@@ -11,13 +11,27 @@
 
 #include "modules/openssl/layouts.h"
 
-static bool alike(const struct ec_openssl_layout *a, const struct ec_openssl_layout *b)
+static bool alike_bios(const struct ec_openssl_layout *a,
+		       const struct ec_openssl_layout *b)
 {
 	return a->rbio == b->rbio && a->wbio == b->wbio &&
 	       a->bio_method == b->bio_method && a->bio_num == b->bio_num;
 }
 
-const struct ec_openssl_layout *ec_openssl_layout_of(const struct ec_openssl_version *v)
+static bool alike_keys(const struct ec_openssl_layout *a,
+		       const struct ec_openssl_layout *b)
+{
+	return a->session == b->session && a->master == b->master &&
+	       a->master_len == b->master_len && a->nrandom == b->nrandom &&
+	       a->random[0] == b->random[0] && a->random[1] == b->random[1] &&
+	       a->client_app == b->client_app && a->server_app == b->server_app &&
+	       a->version == b->version;
+}
+
+static const struct ec_openssl_layout *
+row_of(const struct ec_openssl_version *v,
+       bool (*alike)(const struct ec_openssl_layout *a,
+		     const struct ec_openssl_layout *b))
 {
 	const struct ec_openssl_layout *first = NULL, *best = NULL;
 	bool one = true;
@@ -36,6 +50,16 @@ const struct ec_openssl_layout *ec_openssl_layout_of(const struct ec_openssl_ver
 	if (v->patch < 0)
 		return one ? first : NULL;
 	return best ? best : first;
+}
+
+const struct ec_openssl_layout *ec_openssl_layout_of(const struct ec_openssl_version *v)
+{
+	return row_of(v, alike_bios);
+}
+
+const struct ec_openssl_layout *ec_openssl_keys_of(const struct ec_openssl_version *v)
+{
+	return row_of(v, alike_keys);
 }
 
 const struct ec_openssl_layout *ec_openssl_layout_with(const struct ec_openssl_version *v,

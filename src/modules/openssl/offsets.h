@@ -14,6 +14,13 @@ struct ec_openssl_layout {
 	struct ec_openssl_version since;
 	uint16_t rbio, wbio;	      /* in the connection */
 	uint16_t bio_method, bio_num; /* in a BIO */
+	/* 0: it has none, or it was not measured. */
+	uint16_t session;		 /* in the connection */
+	uint16_t master, master_len;	 /* in a session */
+	uint16_t nrandom;		 /* client's random: distances, a load at … */
+	uint16_t random[2];		 /* … each but the last */
+	uint16_t client_app, server_app; /* traffic secrets, in the connection */
+	uint16_t version;		 /* of the protocol, in the connection */
 };
 
 #define EC_OPENSSL_BIO_UNKNOWN                                   \
@@ -27,6 +34,8 @@ struct ec_openssl_layout {
  * the first one measured, that one's. NULL when the version does not tell: never a guess.
  */
 const struct ec_openssl_layout *ec_openssl_layout_of(const struct ec_openssl_version *v);
+/* The same for where secrets are. */
+const struct ec_openssl_layout *ec_openssl_keys_of(const struct ec_openssl_version *v);
 /* A row of the same library and major version that has its read BIO there, or NULL. */
 const struct ec_openssl_layout *ec_openssl_layout_with(const struct ec_openssl_version *v,
 						       uint32_t rbio);

@@ -9,6 +9,7 @@
 #include "modules/module.h"
 #include "modules/openssl/bios.h"
 #include "modules/openssl/directions.h"
+#include "modules/openssl/keys.h"
 #include "modules/openssl/points.h"
 #include "modules/openssl/recognise.h"
 #include "target/code.h"
@@ -21,7 +22,16 @@ static const char *const progs[] = {
 	[EC_SSL_WRITE_IN] = "ec_ssl_call_in", [EC_SSL_WRITE_OUT] = "ec_ssl_data_out",
 	[EC_SSL_READ_IN] = "ec_ssl_call_in",  [EC_SSL_READ_OUT] = "ec_ssl_data_out",
 	[EC_SSL_SHAKE_IN] = "ec_ssl_call_in", [EC_SSL_FREE] = "ec_ssl_free",
-	[EC_SSL_CLEAR] = "ec_ssl_clear",      NULL,
+	[EC_SSL_CLEAR] = "ec_ssl_clear",      [EC_SSL_SECRET] = "ec_ssl_secret",
+	[EC_SSL_LATE] = "ec_ssl_late",	      NULL,
+};
+
+static const uint8_t prog_uses[] = {
+	[EC_SSL_WRITE_IN] = EC_USE_DATA, [EC_SSL_WRITE_OUT] = EC_USE_DATA,
+	[EC_SSL_READ_IN] = EC_USE_DATA,	 [EC_SSL_READ_OUT] = EC_USE_DATA,
+	[EC_SSL_SHAKE_IN] = EC_USE_DATA, [EC_SSL_FREE] = EC_USE__ALL,
+	[EC_SSL_CLEAR] = EC_USE__ALL,	 [EC_SSL_SECRET] = EC_USE_SECRET,
+	[EC_SSL_LATE] = EC_USE_LATE,
 };
 
 /* What the file is, and what it is taken for. */
@@ -234,6 +244,11 @@ static int plan_as(const struct ec_file *f, const struct ec_plan_ask *ask,
 	take_name(ask, &id, out);
 	take_default(&id, out);
 	plan_optional(&names, out);
+	err = ec_openssl_keys_plan(&names, &id.as, out);
+	if (err) {
+		out->npoints = 0;
+		return err;
+	}
 	n = strlen(out->how);
 	snprintf(out->how + n, sizeof(out->how) - n, "; %s", plan_bios(&names, &id, out));
 	return 0;
@@ -306,4 +321,6 @@ const struct ec_module ec_module_openssl = {
 	.plan = plan,
 	.plan_as = plan_as,
 	.progs = progs,
+	.prog_uses = prog_uses,
+	.keylog = "ecapture_openssl_key.log",
 };

@@ -24,6 +24,11 @@ struct ec_point *ec_openssl_point(const struct ec_file *f, struct ec_plan *plan,
 	p->dir = prog == EC_SSL_WRITE_IN || prog == EC_SSL_WRITE_OUT ? EC_DIR_SENT
 		 : prog == EC_SSL_READ_IN || prog == EC_SSL_READ_OUT ? EC_DIR_RECV
 								     : EC_DIR_NONE;
+	/* what ends a connection ends it for all; the others have one purpose */
+	p->use = prog == EC_SSL_SECRET			       ? EC_USE_SECRET
+		 : prog == EC_SSL_LATE			       ? EC_USE_LATE
+		 : prog == EC_SSL_FREE || prog == EC_SSL_CLEAR ? EC_USE__ALL
+							       : EC_USE_DATA;
 	p->stepped = step == EC_STEP_STEPPED;
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	return p;

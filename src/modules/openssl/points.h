@@ -15,6 +15,8 @@ enum {
 	EC_SSL_SHAKE_IN,
 	EC_SSL_FREE,
 	EC_SSL_CLEAR,
+	EC_SSL_SECRET,
+	EC_SSL_LATE,
 };
 
 /* NULL when nothing can stand there, or the plan is full. */

@@ -66,6 +66,7 @@ static const struct {
 	{EC_FAIL_PROCESS_MISSING, EC_EXIT_TARGET, "no such process"},
 	{EC_FAIL_COMMAND_RUN, EC_EXIT_RUNTIME, "cannot run the command"},
 	{EC_FAIL_OUTPUT_OPEN, EC_EXIT_RUNTIME, "cannot open the output"},
+	{EC_FAIL_OUTPUT_OWNER, EC_EXIT_RUNTIME, "belongs to somebody else"},
 	{EC_FAIL_OUTPUT_WRITE, EC_EXIT_RUNTIME, "cannot write the output"},
 	{EC_FAIL_RECORDING, EC_EXIT_TARGET, "is no recording"},
 	{EC_FAIL_LOST, EC_EXIT_LOST, "data was lost"},

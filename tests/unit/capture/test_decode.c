@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 struct seen {
-	int chunks, conns, processes, targets, notes, clocks, whos;
+	int chunks, conns, processes, targets, notes, clocks, whos, secrets;
 	uint8_t payload[64];
 	uint32_t len;
 	int answer;
@@ -33,14 +33,15 @@ static int on_chunk(void *ctx, const struct ec_rec_chunk *c, const uint8_t *payl
 		return ((struct seen *)ctx)->answer;     \
 	}
 COUNTER(on_conn, ec_rec_conn, conns)
+COUNTER(on_secret, ec_rec_secret, secrets)
 COUNTER(on_process, ec_rec_process, processes)
 COUNTER(on_target, ec_rec_target, targets)
 COUNTER(on_note, ec_rec_note, notes)
 COUNTER(on_clock, ec_rec_clock, clocks)
 COUNTER(on_who, ec_rec_who, whos)
 
-static const struct ec_decode_ops ops = {on_chunk, on_conn,  on_process, on_target,
-					 on_note,  on_clock, on_who};
+static const struct ec_decode_ops ops = {on_chunk,  on_conn, on_secret, on_process,
+					 on_target, on_note, on_clock,	on_who};
 
 static struct ec_rec head(uint16_t kind, uint32_t size)
 {
@@ -153,7 +154,8 @@ static void test_lengths(void **state)
 		     {EC_REC_TARGET, sizeof(struct ec_rec_target)},
 		     {EC_REC_NOTE, sizeof(struct ec_rec_note)},
 		     {EC_REC_CLOCK, sizeof(struct ec_rec_clock)},
-		     {EC_REC_WHO, sizeof(struct ec_rec_who)}};
+		     {EC_REC_WHO, sizeof(struct ec_rec_who)},
+		     {EC_REC_SECRET, sizeof(struct ec_rec_secret)}};
 	struct guard g = guard_new(EC_REC_MAX);
 	uint8_t buf[EC_REC_MAX];
 
@@ -171,12 +173,19 @@ static void test_lengths(void **state)
 			((struct ec_rec_conn *)buf)->state = EC_CONN_END;
 		if (kinds[i].kind == EC_REC_WHO)
 			((struct ec_rec_who *)buf)->verdict = EC_VERDICT_DROP;
+		if (kinds[i].kind == EC_REC_SECRET) {
+			struct ec_rec_secret *r = (struct ec_rec_secret *)buf;
+
+			r->label_id = EC_LABEL_EXPORTER;
+			r->id_len = 32;
+			r->len = 48;
+		}
 		memcpy(buf, &h, sizeof(h));
 		for (uint32_t n = 0; n < kinds[i].size; n++)
 			assert_int_equal(decode(guard_put(&g, buf, n), n, &s), -EBADMSG);
 		assert_int_equal(decode(guard_put(&g, buf, h.size), h.size, &s), 0);
 		assert_int_equal(s.chunks + s.conns + s.processes + s.targets + s.notes +
-					 s.clocks + s.whos,
+					 s.clocks + s.whos + s.secrets,
 				 1);
 		/* shorter and longer than the kind is */
 		for (int d = -8; d <= 8; d += 16) {
@@ -222,10 +231,49 @@ static void test_enums(void **state)
 	assert_int_equal(s.targets + s.conns + s.processes, 0);
 }
 
+static void test_secret(void **state)
+{
+	struct ec_rec_secret good = {.h = head(EC_REC_SECRET, sizeof(good)),
+				     .id_len = 32,
+				     .len = 48,
+				     .label = "EXPORTER_SECRET"};
+	struct ec_rec_secret r = good;
+	struct seen s;
+
+	assert_int_equal(decode(&r, sizeof(r), &s), 0);
+	assert_int_equal(s.secrets, 1);
+#define BAD_SECRET(change)                                             \
+	do {                                                           \
+		r = good;                                              \
+		change;                                                \
+		assert_int_equal(decode(&r, sizeof(r), &s), -EBADMSG); \
+		assert_int_equal(s.secrets, 0);                        \
+	} while (0)
+	BAD_SECRET(r.len = 0);
+	BAD_SECRET(r.len = EC_SECRET_LEN + 1);
+	BAD_SECRET(r.id_len = 0);
+	BAD_SECRET(r.id_len = 33);
+	BAD_SECRET(r.label[0] = 0);		    /* neither text nor number */
+	BAD_SECRET(r.label_id = EC_LABEL_EXPORTER); /* both */
+	BAD_SECRET((r.label[0] = 0, r.label_id = EC_LABEL__N));
+	BAD_SECRET(memset(r.label, 'x', sizeof(r.label)));
+	/* a reader of lines would take these for something else */
+	BAD_SECRET(r.label[3] = ' ');
+	BAD_SECRET(r.label[3] = '\n');
+	BAD_SECRET(r.label[3] = '\x7f');
+	BAD_SECRET(r.flags = EC_CHUNK_FIRST);
+	BAD_SECRET(r.addrs.family = 99);
+	r = good;
+	r.label[0] = 0;
+	r.label_id = EC_LABEL_RSA;
+	r.id_len = 8;
+	assert_int_equal(decode(&r, sizeof(r), &s), 0);
+}
+
 static void test_kinds(void **state)
 {
 	static const struct ec_decode_ops none;
-	struct ec_rec h = head(EC_REC_SECRET, sizeof(h));
+	struct ec_rec h = head(EC_REC_LINE, sizeof(h));
 	struct chunk *k = good_chunk(8);
 	struct seen s;
 
@@ -251,7 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chunk),	cmocka_unit_test(test_bad_chunk),
 		cmocka_unit_test(test_lengths), cmocka_unit_test(test_enums),
-		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_secret),	cmocka_unit_test(test_kinds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

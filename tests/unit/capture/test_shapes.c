@@ -50,6 +50,7 @@ static const struct helper {
 	{25, "perf_event_output", "4.4", "a43eec304259"},
 	{35, "get_current_task", "4.8", "606274c5abd8"},
 	{37, "current_task_under_cgroup", "4.9", "60d20f9195b2"},
+	{45, "probe_read_str", "4.11", "a5e8c07059d0"},
 	{80, "get_current_cgroup_id", "4.18", "bf6fa2c893c5"},
 };
 

@@ -28,6 +28,7 @@ static inline struct ec_plan caches_plan(unsigned int n)
 	for (unsigned int i = 0; i < p.npoints; i++) {
 		p.points[i].offset = 4096 + 64 * i + n;
 		p.points[i].is_return = i & 1;
+		p.points[i].use = EC_USE_DATA;
 		p.points[i].shape = i % EC_SHAPE__N;
 		snprintf(p.points[i].name, sizeof(p.points[i].name), "function_%u", i);
 	}

@@ -16,6 +16,7 @@ static struct ec_plan good(void)
 	for (int i = 0; i < EC_PLAN_POINTS; i++) {
 		p.points[i].prog = i % 3;
 		p.points[i].is_return = i & 1;
+		p.points[i].use = EC_USE_DATA;
 		p.points[i].shape = i % EC_SHAPE__N;
 		memset(p.points[i].name, 'n', sizeof(p.points[i].name) - 1);
 	}
@@ -55,7 +56,12 @@ static void test_bad(void **state)
 	BAD(p.points[6].ret = EC_POINT_RET__N);
 	BAD(p.points[7].ret = EC_POINT_RET_INSN); /* it is a return probe already */
 	BAD(memset(p.points[7].name, 'n', sizeof(p.points[7].name)));
+	BAD(p.points[7].use = 0);
+	BAD(p.points[7].use = EC_USE__ALL + 1);
 	BAD(p.params.flags = 2);
+	BAD(p.params.nrandom = 3);
+	BAD(p.params.nmaster = 3);
+	BAD(memset(p.keys, 'x', sizeof(p.keys)));
 	BAD(memset(p.library, 'x', sizeof(p.library)));
 	BAD(memset(p.version, 'x', sizeof(p.version)));
 	BAD(memset(p.how, 'x', sizeof(p.how)));
@@ -85,11 +91,22 @@ static void test_used(void **state)
 	p.points[1].is_return = 1;
 	p.points[2].ret = EC_POINT_RET_INSN;
 	p.points[3].ret = EC_POINT_RET_SITE;
+	for (int i = 0; i < 4; i++)
+		p.points[i].use = EC_USE_DATA;
 	assert_int_equal(ec_plan_check(&p, 1), 0);
-	assert_int_equal(ec_plan_used(&p, false), 2);
-	assert_int_equal(ec_plan_used(&p, true), 3);
+	assert_int_equal(ec_plan_used(&p, EC_USE_DATA, false), 2);
+	assert_int_equal(ec_plan_used(&p, EC_USE_DATA, true), 3);
+	assert_int_equal(ec_plan_used(&p, EC_USE_SECRET, true), 0);
+	assert_true(ec_plan_has(&p, EC_USE_DATA));
+	assert_false(ec_plan_has(&p, EC_USE_SECRET));
+	/* one that serves both serves neither alone */
+	p.points[0].use = EC_USE__ALL;
+	assert_int_equal(ec_plan_used(&p, EC_USE_SECRET, false), 1);
+	assert_false(ec_plan_has(&p, EC_USE_SECRET));
 	p.npoints = UINT32_MAX;
-	assert_int_equal(ec_plan_used(&p, false), EC_PLAN_POINTS - 2);
+	for (int i = 0; i < EC_PLAN_POINTS; i++)
+		p.points[i].use = EC_USE_DATA;
+	assert_int_equal(ec_plan_used(&p, EC_USE_DATA, false), EC_PLAN_POINTS - 2);
 }
 
 /* Out of a message: by its own number of points, to the byte. */

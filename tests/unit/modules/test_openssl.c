@@ -12,7 +12,18 @@
 
 extern const struct ec_module ec_module_openssl;
 
-enum { WRITE_IN, WRITE_OUT, READ_IN, READ_OUT, SHAKE_IN, FREE, CLEAR };
+enum {
+	WRITE_IN,
+	WRITE_OUT,
+	READ_IN,
+	READ_OUT,
+	SHAKE_IN,
+	FREE,
+	CLEAR,
+	SECRET,
+	LATE,
+	PROGS
+};
 
 static int plan_path(const char *path, struct ec_plan *plan)
 {
@@ -24,7 +35,7 @@ static int plan_path(const char *path, struct ec_plan *plan)
 	close(fd);
 	err = ec_module_openssl.plan(f, plan);
 	ec_file_free(f);
-	assert_int_equal(ec_plan_check(plan, 7), 0);
+	assert_int_equal(ec_plan_check(plan, PROGS), 0);
 	return err;
 }
 
@@ -41,7 +52,7 @@ static int plan_mini(const struct mini_symbol *syms, const char *soname,
 	memset(plan, 0xa5, sizeof(*plan));
 	err = ec_module_openssl.plan(f, plan);
 	ec_file_free(f);
-	assert_int_equal(ec_plan_check(plan, 7), 0);
+	assert_int_equal(ec_plan_check(plan, PROGS), 0);
 	return err;
 }
 
@@ -66,12 +77,15 @@ static void test_names(void **state)
 {
 	const struct ec_module *m = &ec_module_openssl;
 	static const char *const progs[] = {
-		"ec_ssl_call_in", "ec_ssl_data_out", "ec_ssl_call_in", "ec_ssl_data_out",
-		"ec_ssl_call_in", "ec_ssl_free",     "ec_ssl_clear"};
+		"ec_ssl_call_in",  "ec_ssl_data_out", "ec_ssl_call_in",
+		"ec_ssl_data_out", "ec_ssl_call_in",  "ec_ssl_free",
+		"ec_ssl_clear",	   "ec_ssl_secret",   "ec_ssl_late"};
 
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < PROGS; i++) {
 		assert_string_equal(m->progs[i], progs[i]);
-	assert_null(m->progs[7]);
+		assert_true(m->prog_uses[i]);
+	}
+	assert_null(m->progs[PROGS]);
 	assert_true(m->wants("libssl.so.3"));
 	assert_true(m->wants("libssl.so.1.1"));
 	assert_true(m->wants("libssl.so"));
@@ -79,6 +93,31 @@ static void test_names(void **state)
 	assert_false(m->wants("libssl3.so"));	       /* of NSS */
 	assert_false(m->wants("libcrypto.so.3"));
 	assert_false(m->wants("libgnutls-openssl.so.27"));
+}
+
+/* Where its secrets are seen, by the labels alone: its symbols do not say. */
+static void test_keys(void **state)
+{
+	const struct ec_point *at;
+	struct ec_plan p;
+
+	assert_int_equal(plan_path(real_libssl(), &p), 0);
+	assert_non_null(strstr(p.keys, "key log function by labels"));
+	at = point(&p, SECRET, 0);
+	assert_non_null(at);
+	assert_int_equal(at->use, EC_USE_SECRET);
+	assert_true(at->shape == EC_SHAPE_LABELLED ||
+		    (at->shape == EC_SHAPE_SECRET && p.params.nrandom));
+	for (int i = EC_LABEL_RANDOM; i < EC_LABEL_RSA; i++)
+		assert_int_not_equal(p.params.label[i], 0);
+	/* on what moves data, for connections that are older */
+	at = point(&p, LATE, 0);
+	assert_non_null(at);
+	assert_int_equal(at->use, EC_USE_LATE);
+	assert_int_equal(at->offset, point(&p, WRITE_IN, 0)->offset);
+	assert_null(insn(&p, LATE, 0));
+	assert_true(ec_plan_used(&p, EC_USE_SECRET, false) <
+		    ec_plan_used(&p, EC_USE_DATA, false));
 }
 
 /* The library of this machine, whatever its version. */
@@ -181,7 +220,7 @@ static void test_small(void **state)
 
 	/* nothing optional is there; internal functions with five and four arguments */
 	assert_int_equal(plan_mini(small, "libssl.so.3", &p, ""), 0);
-	assert_int_equal(ec_plan_used(&p, false), 4);
+	assert_int_equal(ec_plan_used(&p, EC_USE_DATA, false), 4);
 	assert_int_equal(p.params.flags, 0);
 	assert_int_equal(point(&p, WRITE_IN, 0)->offset, MINI_CODE + AT_INTERNAL + 4);
 	assert_int_equal(point(&p, WRITE_IN, 0)->shape, EC_SHAPE_ARG5);
@@ -213,7 +252,7 @@ static void test_exported(void **state)
 			 0);
 	assert_string_equal(p.version, "3.2.5");
 	assert_int_equal(p.params.flags, EC_TARGET_NESTS);
-	assert_int_equal(ec_plan_used(&p, false), 6 + 2 + 1);
+	assert_int_equal(ec_plan_used(&p, EC_USE_DATA, false), 6 + 2 + 1);
 	assert_string_equal(point(&p, WRITE_IN, 0)->name, "SSL_write");
 	assert_int_equal(point(&p, WRITE_IN, 0)->shape, EC_SHAPE_RET);
 	assert_int_equal(point(&p, WRITE_IN, 1)->shape, EC_SHAPE_ARG4);
@@ -252,7 +291,7 @@ static void test_insn(void **state)
 	assert_null(insn(&p, WRITE_OUT, 5));
 	/* still a plan for return probes */
 	assert_int_equal(plan_mini(leaves, "libssl.so.3", &p, ""), 0);
-	assert_int_equal(ec_plan_used(&p, false), 8);
+	assert_int_equal(ec_plan_used(&p, EC_USE_DATA, false), 8);
 	assert_non_null(strstr(p.no_insn, "SSL_write_ex: "));
 }
 
@@ -286,7 +325,7 @@ static int plan_named(const struct mini_symbol *syms, const char *soname,
 	assert_int_equal(ec_file_from_memory(elf, sizeof(elf), true, &f), 0);
 	err = ec_module_openssl.plan_as(f, &ask, plan);
 	ec_file_free(f);
-	assert_int_equal(ec_plan_check(plan, 7), 0);
+	assert_int_equal(ec_plan_check(plan, PROGS), 0);
 	return err;
 }
 
@@ -331,7 +370,7 @@ static void test_families(void **state)
 
 	/* BoringSSL: the two functions, and never SSL_peek, which SSL_read calls */
 	assert_int_equal(plan_mini(boring, "", &p, ""), 0);
-	assert_int_equal(ec_plan_used(&p, false), 4);
+	assert_int_equal(ec_plan_used(&p, EC_USE_DATA, false), 4);
 	assert_string_equal(point(&p, READ_IN, 0)->name, "SSL_read");
 	assert_int_equal(point(&p, READ_IN, 0)->shape, EC_SHAPE_RET);
 	/* where the BIO is has been the same for long; what is in it it tells itself */
@@ -341,7 +380,7 @@ static void test_families(void **state)
 	assert_string_equal(p.warn[EC_PLAN_WARN_VERSION], "");
 	/* AWS-LC: its _ex forms call the plain ones, which so are nested */
 	assert_int_equal(plan_mini(aws, "", &p, ""), 0);
-	assert_int_equal(ec_plan_used(&p, false), 8);
+	assert_int_equal(ec_plan_used(&p, EC_USE_DATA, false), 8);
 	assert_int_equal(p.params.flags, EC_TARGET_NESTS);
 	assert_string_equal(point(&p, READ_IN, 1)->name, "SSL_read_ex");
 }
@@ -490,7 +529,7 @@ static void test_hostile(void **state)
 			int err = ec_module_openssl.plan(f, &plan);
 
 			assert_true(err == 0 || err == -ENOENT);
-			assert_int_equal(ec_plan_check(&plan, 7), 0);
+			assert_int_equal(ec_plan_check(&plan, PROGS), 0);
 			assert_int_equal(!err, plan.npoints > 0);
 			for (uint32_t k = 0; k < plan.npoints; k++)
 				assert_true(plan.points[k].offset < lib.n);
@@ -506,13 +545,14 @@ static void test_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	 cmocka_unit_test(test_libssl),
-		cmocka_unit_test(test_internal), cmocka_unit_test(test_no_library),
-		cmocka_unit_test(test_small),	 cmocka_unit_test(test_exported),
-		cmocka_unit_test(test_insn),	 cmocka_unit_test(test_table),
-		cmocka_unit_test(test_families), cmocka_unit_test(test_bios),
-		cmocka_unit_test(test_warnings), cmocka_unit_test(test_named),
-		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_names),	   cmocka_unit_test(test_libssl),
+		cmocka_unit_test(test_keys),	   cmocka_unit_test(test_internal),
+		cmocka_unit_test(test_no_library), cmocka_unit_test(test_small),
+		cmocka_unit_test(test_exported),   cmocka_unit_test(test_insn),
+		cmocka_unit_test(test_table),	   cmocka_unit_test(test_families),
+		cmocka_unit_test(test_bios),	   cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_named),	   cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -245,8 +245,12 @@ static void test_loss(void **state)
 
 static void test_stats(void **state)
 {
-	struct ec_account a = {
-		.records = 1, .bytes = 2, .messages = 3, .cut = 4, .filtered = 5};
+	struct ec_account a = {.records = 1,
+			       .bytes = 2,
+			       .messages = 3,
+			       .cut = 4,
+			       .filtered = 5,
+			       .secrets = 6};
 	struct ec_item it = {.kind = EC_ITEM_STATS, .wall = WALL, .dir = EC_DIR_NONE};
 	const char *out;
 
@@ -258,29 +262,55 @@ static void test_stats(void **state)
 	it.stats.final = true;
 	give(&it);
 	out = written();
-	assert_non_null(strstr(out, "\"kind\":\"stats\"," TIME
-				    ",\"final\":true,\"records\":1,\"bytes\":2,"
-				    "\"messages\":3,\"cut\":4,\"filtered\":5,"
-				    "\"lost_bytes\":23,\"lost_records\":7,\"lost\":{"
-				    "\"ring\":{\"bytes\":6,\"records\":7},\"fault\":{"));
+	assert_non_null(strstr(out,
+			       "\"kind\":\"stats\"," TIME
+			       ",\"final\":true,\"records\":1,\"bytes\":2,"
+			       "\"messages\":3,\"cut\":4,\"filtered\":5,\"secrets\":6,"
+			       "\"lost_bytes\":23,\"lost_records\":7,\"lost\":{"
+			       "\"ring\":{\"bytes\":6,\"records\":7},\"fault\":{"));
 	assert_non_null(strstr(
 		out,
-		"\"unseen\":{\"bytes\":8,\"records\":0},\"who\":{\"bytes\":9,\"records\":0}}}\n"));
+		"\"unseen\":{\"bytes\":8,\"records\":0},\"who\":{\"bytes\":9,\"records\":0},"
+		"\"keys\":{\"bytes\":0,\"records\":0}}}\n"));
 	assert_null(strstr(out, "none"));
 }
 
 static void test_kinds(void **state)
 {
-	assert_int_equal(sink.kinds, (1u << EC_ITEM_KIND__N) - 1);
+	/* secrets only where they were asked for */
+	assert_int_equal(sink.kinds,
+			 ((1u << EC_ITEM_KIND__N) - 1) & ~(1u << EC_ITEM_SECRET));
+}
+
+static void test_secret(void **state)
+{
+	static const uint8_t id[32] = {0x01, 0xff}, secret[48] = {0xab};
+	struct ec_item it = {.kind = EC_ITEM_SECRET, .wall = WALL, .dir = EC_DIR_NONE};
+	const char *out;
+
+	sink_close();
+	sink_open(&ec_sink_jsonl, (struct ec_sink_opts){.secrets = true});
+	it.secret.label = "CLIENT_RANDOM";
+	it.secret.id = id;
+	it.secret.id_len = sizeof(id);
+	it.secret.secret = secret;
+	it.secret.len = sizeof(secret);
+	give(&it);
+	out = written();
+	assert_non_null(strstr(out,
+			       "\"kind\":\"secret\"," TIME ",\"label\":\"CLIENT_RANDOM\","
+			       "\"client_random\":\"01ff00"));
+	assert_non_null(strstr(out, "00\",\"secret\":\"ab00"));
 }
 
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, open_sink, shut)
 	const struct CMUnitTest tests[] = {
-		CASE(test_data),  CASE(test_ip6),   CASE(test_gaps),	  CASE(test_part),
-		CASE(test_large), CASE(test_conn),  CASE(test_target),	  CASE(test_loss),
-		CASE(test_stats), CASE(test_kinds), CASE(test_container),
+		CASE(test_data),   CASE(test_ip6),	 CASE(test_gaps),
+		CASE(test_part),   CASE(test_large),	 CASE(test_conn),
+		CASE(test_target), CASE(test_loss),	 CASE(test_stats),
+		CASE(test_kinds),  CASE(test_container), CASE(test_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

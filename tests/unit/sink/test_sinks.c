@@ -35,6 +35,11 @@ static void test_table(void **state)
 				continue;
 			if (k == EC_ITEM_STATS)
 				it.stats.account = &a;
+			if (k == EC_ITEM_SECRET) {
+				it.secret.label = "L";
+				it.secret.id = it.secret.secret = (const uint8_t *)"x";
+				it.secret.id_len = it.secret.len = 1;
+			}
 			give(&it);
 		}
 		assert_int_equal(sink.ops->flush(&sink), 0);
