@@ -33,8 +33,8 @@
 #define EC_COOKIE_SHAPE(c)  ((__u32)((c) >> 32) & 0xf)
 #define EC_COOKIE_DIR(c)    ((__u32)((c) >> 36) & 3) /* 3: none */
 /* Stands in the programs of the shapes without cookies until it is written over; reads as
- * a point that is no return instruction. */
-#define EC_COOKIE_PATCHED   0x6563706174636821ull
+ * a point that is no return instruction, of the shape that takes verifiers longest. */
+#define EC_COOKIE_PATCHED   0x6563706474636821ull
 
 /* How a call gives back the number of bytes; how a function is given a secret. */
 enum ec_shape {
