@@ -243,6 +243,9 @@ static int plan_as(const struct ec_file *f, const struct ec_plan_ask *ask,
 	id.as = id.own;
 	take_name(ask, &id, out);
 	take_default(&id, out);
+	if (names.methods && names.methods->later && !out->note[0])
+		snprintf(out->note, sizeof(out->note),
+			 "streams of QUIC are not seen: its functions were inlined");
 	plan_optional(&names, out);
 	err = ec_openssl_keys_plan(&names, &id.as, out);
 	if (err) {
