@@ -85,7 +85,8 @@ static int find_by_errors(const struct ec_file *f, struct ec_openssl_found *out)
  */
 static bool suffices(const struct ec_openssl_found *o)
 {
-	if (o->family == EC_OPENSSL_BORING || o->family == EC_OPENSSL_LIBRE)
+	if (o->family == EC_OPENSSL_BORING || o->family == EC_OPENSSL_AWS_LC ||
+	    o->family == EC_OPENSSL_LIBRE)
 		return true;
 	return ec_openssl_found_fn(o, "ssl_write_internal") && !o->write_inlined &&
 	       ec_openssl_found_fn(o, "ssl_read_internal") && !o->read_inlined;

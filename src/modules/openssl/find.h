@@ -15,7 +15,8 @@ enum ec_openssl_family {
 	EC_OPENSSL_1_0,	   /* 1.0.x: no internal functions, reads and writes by method */
 	EC_OPENSSL_1_1,	   /* 1.1.x, and what is made of it */
 	EC_OPENSSL_3,	   /* 3 and later */
-	EC_OPENSSL_BORING, /* BoringSSL and AWS-LC: the same functions in both */
+	EC_OPENSSL_BORING, /* BoringSSL, … */
+	EC_OPENSSL_AWS_LC, /* … and AWS-LC, which has the _ex forms as well */
 	EC_OPENSSL_LIBRE,  /* LibreSSL: exported functions only */
 };
 

@@ -155,6 +155,21 @@ static int callers(struct boring *b, const struct ec_unit *u)
 	return 0;
 }
 
+/*
+ * Does it have _ex forms, which AWS-LC took from OpenSSL? Those that call the plain one
+ * are no copies of it: they are not needed, but tell the library.
+ */
+static bool has_ex(struct boring *b)
+{
+	struct ec_unit *v[EC_FIND_MANY];
+	int n = ec_units_callers(b->us, b->write, v, EC_FIND_MANY);
+
+	for (int i = 0; i < n; i++)
+		if (v[i]->results && hands_on(b, v[i], b->write, true))
+			return true;
+	return b->write_ex || b->read_ex;
+}
+
 static void add(struct boring *b, const char *name, const struct ec_unit *u,
 		enum ec_openssl_sure sure, const char *how)
 {
@@ -189,7 +204,7 @@ int ec_find_boring(struct ec_units *us, struct ec_openssl_found *out)
 	add(&b, "SSL_do_handshake", shake, sure, "error reasons");
 	out->write_inlined = b.write_ex;
 	out->read_inlined = b.read_ex;
-	out->family = EC_OPENSSL_BORING;
+	out->family = has_ex(&b) ? EC_OPENSSL_AWS_LC : EC_OPENSSL_BORING;
 	snprintf(out->how, sizeof(out->how), "error reasons beside ssl_lib.c%s",
 		 us->cc ? "c" : "");
 	return 0;

@@ -176,6 +176,8 @@ static enum ec_openssl_lib library_by(const struct ec_file *f,
 		return lib;
 	if (family == EC_OPENSSL_LIBRE)
 		return EC_LIB_LIBRESSL;
+	if (family == EC_OPENSSL_AWS_LC)
+		return EC_LIB_AWS_LC;
 	if (family == EC_OPENSSL_BORING)
 		return lib == EC_LIB_AWS_LC ? lib : EC_LIB_BORINGSSL;
 	return lib == EC_LIB_LIBRESSL ? lib : EC_LIB_OPENSSL;
