@@ -164,8 +164,7 @@ static bool hands_on(const struct search *s, const struct ec_unit *u)
 	return false;
 }
 
-/* The plain one calls it with its own object and buffer, and the count where it must be.
- */
+/* The plain one passes its own object and buffer on, and the count where it must be. */
 static bool call_fits(const struct search *s, const struct direction *d,
 		      const struct ec_unit *plain, const struct ec_unit *internal)
 {
@@ -255,9 +254,8 @@ static struct ec_unit *smallest(const struct search *s, enum ec_unit_name name)
 	unsigned int n = named(s, name, v);
 
 	for (unsigned int i = 0; i < n; i++)
-		if (is_mixed(s, v[i]))
-			continue;
-		else if (!best || v[i]->fn.sym.size < best->fn.sym.size)
+		if (!is_mixed(s, v[i]) &&
+		    (!best || v[i]->fn.sym.size < best->fn.sym.size))
 			best = v[i];
 	return best;
 }

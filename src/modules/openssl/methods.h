@@ -16,7 +16,8 @@ struct ec_openssl_methods {
 	unsigned int tables;
 };
 
-/* 0; -ENOENT none, or more than one answer (`why` says which); -ENOMEM. */
+/* 0; -ENOENT none, or more than one answer (*why tells, "" no trace); -ENOMEM. Then *out
+ * is all zero. */
 int ec_openssl_methods_find(const struct ec_file *f, struct ec_openssl_methods *out,
 			    const char **why);
 
