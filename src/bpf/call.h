@@ -21,6 +21,7 @@
 #define SP_AT_RETURN(ctx) PT_REGS_SP(ctx)
 #endif
 
+#define DIR_NONE   3	 /* EC_COOKIE_DIR() of EC_DIR_NONE */
 #define STACK_NEAR 65536 /* frames of one stack that enclose each other are nearer */
 
 static __always_inline struct ec_thread *thread_get(void *ctx,
@@ -101,7 +102,11 @@ static __always_inline int frame_put(void *ctx, struct ec_thread *t, struct ec_f
 	return 1;
 }
 
-/* A call without direction (a handshake) moves nothing: its return is of no interest. */
+/*
+ * A call without direction (a handshake) moves nothing, but what it sends and receives
+ * leads to its connection's addresses; where its return is not seen it has no shape, and
+ * is not noted.
+ */
 static __always_inline int call_enter(struct pt_regs *ctx, __u64 cookie, __u64 handle,
 				      __u64 buf, __u64 count_at)
 {
@@ -118,7 +123,7 @@ static __always_inline int call_enter(struct pt_regs *ctx, __u64 cookie, __u64 h
 	}
 	if (who_verdict(ctx, t) == EC_VERDICT_DROP && cfg->filters & EC_FILTER_WHO)
 		return 0;
-	if (EC_COOKIE_DIR(cookie) != 3) {
+	if (EC_COOKIE_DIR(cookie) != DIR_NONE || EC_COOKIE_SHAPE(cookie)) {
 		struct ec_frame f = {
 			.sp = SP_AT_ENTRY(ctx),
 			.handle = handle,
@@ -268,7 +273,7 @@ static __always_inline int call_leave(struct pt_regs *ctx, __u64 cookie)
 	/* none: not one of ours, or entered before we came */
 	if (!t || !frame_take(t, sp, &f) || f.nested)
 		return 0;
-	n = call_count(ctx, &f);
+	n = f.dir == DIR_NONE ? 0 : call_count(ctx, &f);
 	cfg = config_get();
 	if (!cfg || cfg->stop)
 		return 0;

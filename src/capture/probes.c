@@ -66,8 +66,13 @@ static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 			bool leaves = pt->is_return || pt->ret;
 			int err = 0;
 
+			/* a handshake's return is seen by a return probe only */
 			if (!leaves)
-				a.cookie = EC_COOKIE(id, pt->shape, pt->dir);
+				a.cookie = EC_COOKIE(id,
+						     s->insn && pt->dir == EC_DIR_NONE
+							     ? EC_SHAPE_NONE
+							     : pt->shape,
+						     pt->dir);
 			else if (pt->ret == EC_POINT_RET_INSN)
 				a.cookie = EC_COOKIE_RET_INSN;
 			if (leaves == returns && ec_point_used(pt, uses, s->insn))

@@ -19,18 +19,29 @@
 #include <string.h>
 
 static const char *const progs[] = {
-	[EC_SSL_WRITE_IN] = "ec_ssl_call_in", [EC_SSL_WRITE_OUT] = "ec_ssl_data_out",
-	[EC_SSL_READ_IN] = "ec_ssl_call_in",  [EC_SSL_READ_OUT] = "ec_ssl_data_out",
-	[EC_SSL_SHAKE_IN] = "ec_ssl_call_in", [EC_SSL_FREE] = "ec_ssl_free",
-	[EC_SSL_CLEAR] = "ec_ssl_clear",      [EC_SSL_SECRET] = "ec_ssl_secret",
-	[EC_SSL_LATE] = "ec_ssl_late",	      NULL,
+	[EC_SSL_WRITE_IN] = "ec_ssl_call_in",
+	[EC_SSL_WRITE_OUT] = "ec_ssl_data_out",
+	[EC_SSL_READ_IN] = "ec_ssl_call_in",
+	[EC_SSL_READ_OUT] = "ec_ssl_data_out",
+	[EC_SSL_SHAKE_IN] = "ec_ssl_call_in",
+	[EC_SSL_SHAKE_OUT] = "ec_ssl_data_out",
+	[EC_SSL_FREE] = "ec_ssl_free",
+	[EC_SSL_CLEAR] = "ec_ssl_clear",
+	[EC_SSL_SECRET] = "ec_ssl_secret",
+	[EC_SSL_LATE] = "ec_ssl_late",
+	NULL,
 };
 
 static const uint8_t prog_uses[] = {
-	[EC_SSL_WRITE_IN] = EC_USE_DATA, [EC_SSL_WRITE_OUT] = EC_USE_DATA,
-	[EC_SSL_READ_IN] = EC_USE_DATA,	 [EC_SSL_READ_OUT] = EC_USE_DATA,
-	[EC_SSL_SHAKE_IN] = EC_USE_DATA, [EC_SSL_FREE] = EC_USE__ALL,
-	[EC_SSL_CLEAR] = EC_USE__ALL,	 [EC_SSL_SECRET] = EC_USE_SECRET,
+	[EC_SSL_WRITE_IN] = EC_USE_DATA,
+	[EC_SSL_WRITE_OUT] = EC_USE_DATA,
+	[EC_SSL_READ_IN] = EC_USE_DATA,
+	[EC_SSL_READ_OUT] = EC_USE_DATA,
+	[EC_SSL_SHAKE_IN] = EC_USE_DATA,
+	[EC_SSL_SHAKE_OUT] = EC_USE_DATA,
+	[EC_SSL_FREE] = EC_USE__ALL,
+	[EC_SSL_CLEAR] = EC_USE__ALL,
+	[EC_SSL_SECRET] = EC_USE_SECRET,
 	[EC_SSL_LATE] = EC_USE_LATE,
 };
 
@@ -50,11 +61,11 @@ static void plan_optional(const struct ec_openssl_names *n, struct ec_plan *plan
 	static const struct {
 		const char *name;
 		int prog;
-	} points[] = {{"SSL_do_handshake", EC_SSL_SHAKE_IN},
-		      {"SSL_free", EC_SSL_FREE},
-		      {"SSL_clear", EC_SSL_CLEAR}};
+	} points[] = {{"SSL_free", EC_SSL_FREE}, {"SSL_clear", EC_SSL_CLEAR}};
 	struct ec_sym fn;
 
+	if (ec_openssl_fn(n, "SSL_do_handshake", &fn))
+		ec_openssl_handshake(n->f, plan, fn, "SSL_do_handshake");
 	for (size_t i = 0; i < EC_ARRAY_SIZE(points); i++)
 		if (ec_openssl_fn(n, points[i].name, &fn))
 			ec_openssl_point(n->f, plan, ec_code_entry(n->f, fn, false, 1),

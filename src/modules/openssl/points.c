@@ -98,3 +98,17 @@ bool ec_openssl_pair(const struct ec_file *f, struct ec_plan *plan, struct ec_sy
 	add_returns(f, plan, fn, prog + 1, shape, name, internal);
 	return true;
 }
+
+void ec_openssl_handshake(const struct ec_file *f, struct ec_plan *plan, struct ec_sym fn,
+			  const char *name)
+{
+	uint64_t va = ec_code_entry(f, fn, true, 0);
+	struct ec_point *p;
+
+	if (plan->npoints + 2 > EC_PLAN_POINTS ||
+	    !ec_openssl_point(f, plan, va, EC_SSL_SHAKE_IN, EC_SHAPE_RET, name))
+		return;
+	p = ec_openssl_point(f, plan, va, EC_SSL_SHAKE_OUT, EC_SHAPE_RET, name);
+	if (p)
+		p->is_return = 1;
+}

@@ -13,6 +13,7 @@ enum {
 	EC_SSL_READ_IN,
 	EC_SSL_READ_OUT,
 	EC_SSL_SHAKE_IN,
+	EC_SSL_SHAKE_OUT,
 	EC_SSL_FREE,
 	EC_SSL_CLEAR,
 	EC_SSL_SECRET,
@@ -29,5 +30,11 @@ struct ec_point *ec_openssl_point(const struct ec_file *f, struct ec_plan *plan,
  */
 bool ec_openssl_pair(const struct ec_file *f, struct ec_plan *plan, struct ec_sym fn,
 		     int prog, enum ec_shape shape, const char *name, bool internal);
+/*
+ * A handshake: what is sent and received inside is its connection's. Its returns are not
+ * looked for by instructions: it mostly ends with a jump through the connection's method.
+ */
+void ec_openssl_handshake(const struct ec_file *f, struct ec_plan *plan, struct ec_sym fn,
+			  const char *name);
 
 #endif

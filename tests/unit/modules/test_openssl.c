@@ -18,6 +18,7 @@ enum {
 	READ_IN,
 	READ_OUT,
 	SHAKE_IN,
+	SHAKE_OUT,
 	FREE,
 	CLEAR,
 	SECRET,
@@ -78,7 +79,7 @@ static void test_names(void **state)
 	const struct ec_module *m = &ec_module_openssl;
 	static const char *const progs[] = {
 		"ec_ssl_call_in",  "ec_ssl_data_out", "ec_ssl_call_in",
-		"ec_ssl_data_out", "ec_ssl_call_in",  "ec_ssl_free",
+		"ec_ssl_data_out", "ec_ssl_call_in",  "ec_ssl_data_out", "ec_ssl_free",
 		"ec_ssl_clear",	   "ec_ssl_secret",   "ec_ssl_late"};
 
 	for (int i = 0; i < PROGS; i++) {
@@ -150,7 +151,10 @@ static void test_libssl(void **state)
 		assert_null(insn(&p, prog, 0));
 	}
 	assert_string_equal(p.no_insn, "");
-	assert_int_equal(point(&p, SHAKE_IN, 0)->shape, EC_SHAPE_NONE);
+	/* the handshake's end is seen: whatever it sends is its connection's */
+	assert_int_equal(point(&p, SHAKE_IN, 0)->shape, EC_SHAPE_RET);
+	assert_true(point(&p, SHAKE_OUT, 0)->is_return);
+	assert_int_equal(point(&p, SHAKE_IN, 0)->offset, point(&p, SHAKE_OUT, 0)->offset);
 	assert_non_null(point(&p, FREE, 0));
 	assert_non_null(point(&p, CLEAR, 0));
 	assert_int_not_equal(point(&p, FREE, 0)->offset, point(&p, CLEAR, 0)->offset);
