@@ -83,6 +83,20 @@ def modules(*requirements):
     return kept("pypi-" + "-".join(requirements).replace("=", ""), make)
 
 
+def stripped(name, folder):
+    """A copy of a folder, its ELF files without symbols."""
+    def make(to):
+        shutil.copytree(folder, to, dirs_exist_ok=True, symlinks=True)
+        for top, _, names in os.walk(to):
+            for n in names:
+                path = os.path.join(top, n)
+                with open(path, "rb") as f:
+                    elf = f.read(4) == b"\x7fELF"
+                if elf and not os.path.islink(path):
+                    run(["strip", path], to)
+    return kept("stripped-" + name, make)
+
+
 def crate(name, version):
     """Folder with the source of a crate."""
     def make(folder):
@@ -95,6 +109,16 @@ def crate(name, version):
     if not shutil.which("cargo"):
         raise Skip(f"crate {name}: no cargo here")
     return os.path.join(kept(f"crate-{name}-{version}", make), "vendor", name)
+
+
+def maven(artifact):
+    """The jar of "group:artifact:version"."""
+    def make(folder):
+        run(["mvn", "-q", "-B", "dependency:copy", f"-Dartifact={artifact}",
+             f"-DoutputDirectory={folder}"], folder)
+    if not shutil.which("mvn"):
+        raise Skip(f"{artifact}: no mvn here")
+    return glob.glob(os.path.join(kept("maven-" + artifact.replace(":", "-"), make), "*.jar"))[0]
 
 
 def deb(package):
