@@ -123,15 +123,23 @@ def chromium(place, x):
             f"--user-data-dir={place / 'chromium'}", "--dump-dom", f"http://127.0.0.1:{x.httpd.server_port}/"]
 
 
-def java(provider, *artifacts):
+def java(main_class, *artifacts, args=()):
     def argv(place, x):
-        jars = [maven(a) for a in artifacts]
+        jars = ":".join(maven(a) for a in artifacts)
         classes = place / f"classes-{x.name}"
         os.makedirs(classes, exist_ok=True)
-        run([need("javac"), "-d", classes, os.path.join(TALK, "Talk.java")], place.dir)
-        return [need("java"), "-cp", ":".join([classes, *jars]), "Talk", provider, x.peer.port,
+        run([need("javac"), "-cp", jars, "-d", classes,
+             os.path.join(TALK, main_class + ".java")], place.dir)
+        return [need("java"), "-cp", f"{classes}:{jars}", main_class, *args, x.peer.port,
                 x.secret]
     return argv
+
+
+NETTY = [*(f"io.netty:netty-{name}:4.1.118.Final" for name in (
+    "handler", "buffer", "common", "transport", "resolver", "codec",
+    "transport-native-unix-common")),
+         "io.netty:netty-tcnative-classes:2.0.70.Final",
+         "io.netty:netty-tcnative-boringssl-static:2.0.70.Final:jar:linux-x86_64"]
 
 
 NODES = [("8.17.0", "1.0.2s"), ("10", "1.1.1"), ("12", "1.1.1"), ("14", "1.1.1"),
@@ -198,11 +206,12 @@ def programs():
         Chromium("chromium", chromium, "BoringSSL", boring, "chromium", ready=False),
         *(pyopenssl(*p) for p in PYOPENSSL[1:]),
         Cmake("cmake", cmake, "OpenSSL", "3.5", "bin/cmake", ready=True),
-        Program("psycopg2", module("psycopg2"), "OpenSSL", "3.", "libssl-", servers.postgres,
-                servers.postgres_before, env=from_pypi("psycopg2-binary")),
-        Program("conscrypt", java("org.conscrypt.OpenSSLProvider",
-                                  "org.conscrypt:conscrypt-openjdk-uber:2.5.2"),
+        Program("psycopg2", module("psycopg2"), "OpenSSL", "3.", "libssl-", peers.postgres,
+                peers.postgres_before, env=from_pypi("psycopg2-binary")),
+        Program("conscrypt", java("Talk", "org.conscrypt:conscrypt-openjdk-uber:2.5.2",
+                                  args=["org.conscrypt.OpenSSLProvider"]),
                 "BoringSSL", boring, "conscrypt"),
+        Program("netty", java("Netty", *NETTY), "BoringSSL", boring, "netty_tcnative"),
         Program("php", script("php", "talk.php"), *libssl),
         Program("ruby", script("ruby", "talk.rb"), *libssl),
         # nobody named these
