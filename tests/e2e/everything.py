@@ -333,7 +333,7 @@ class Run:
 
     def check_bystander(self, x):
         rows = [(r["library"], r["state"], r["version"], r["file"], r["why"]) for r in x.rows]
-        assert any(r[0] == x.library and r[1] == x.state for r in rows), rows
+        assert any(r[0] == x.library and r[1] == x.state and r[4] for r in rows), rows
         assert not any(r["capturable"] for r in x.rows), rows
 
     def table(self):
