@@ -33,16 +33,11 @@ static const char *const progs[] = {
 };
 
 static const uint8_t prog_uses[] = {
-	[EC_SSL_WRITE_IN] = EC_USE_DATA,
-	[EC_SSL_WRITE_OUT] = EC_USE_DATA,
-	[EC_SSL_READ_IN] = EC_USE_DATA,
-	[EC_SSL_READ_OUT] = EC_USE_DATA,
-	[EC_SSL_SHAKE_IN] = EC_USE_DATA,
-	[EC_SSL_SHAKE_OUT] = EC_USE_DATA,
-	[EC_SSL_FREE] = EC_USE__ALL,
-	[EC_SSL_CLEAR] = EC_USE__ALL,
-	[EC_SSL_SECRET] = EC_USE_SECRET,
-	[EC_SSL_LATE] = EC_USE_LATE,
+	[EC_SSL_WRITE_IN] = EC_USE_DATA, [EC_SSL_WRITE_OUT] = EC_USE_DATA,
+	[EC_SSL_READ_IN] = EC_USE_DATA,	 [EC_SSL_READ_OUT] = EC_USE_DATA,
+	[EC_SSL_SHAKE_IN] = EC_USE_DATA, [EC_SSL_SHAKE_OUT] = EC_USE_DATA,
+	[EC_SSL_FREE] = EC_USE__ALL,	 [EC_SSL_CLEAR] = EC_USE__ALL,
+	[EC_SSL_SECRET] = EC_USE_SECRET, [EC_SSL_LATE] = EC_USE_LATE,
 };
 
 /* What the file is, and what it is taken for. */

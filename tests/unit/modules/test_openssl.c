@@ -78,9 +78,9 @@ static void test_names(void **state)
 {
 	const struct ec_module *m = &ec_module_openssl;
 	static const char *const progs[] = {
-		"ec_ssl_call_in",  "ec_ssl_data_out", "ec_ssl_call_in",
-		"ec_ssl_data_out", "ec_ssl_call_in",  "ec_ssl_data_out", "ec_ssl_free",
-		"ec_ssl_clear",	   "ec_ssl_secret",   "ec_ssl_late"};
+		"ec_ssl_call_in", "ec_ssl_data_out", "ec_ssl_call_in", "ec_ssl_data_out",
+		"ec_ssl_call_in", "ec_ssl_data_out", "ec_ssl_free",    "ec_ssl_clear",
+		"ec_ssl_secret",  "ec_ssl_late"};
 
 	for (int i = 0; i < PROGS; i++) {
 		assert_string_equal(m->progs[i], progs[i]);
