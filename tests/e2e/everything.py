@@ -14,7 +14,7 @@ import threading
 import time
 
 from harness import ECAPTURE, ENV, SLOW, Capture, Skip, payload
-import servers
+import talks
 
 SECONDS = 60 * SLOW
 
@@ -23,7 +23,7 @@ class Program:
     """A client. `argv` and `env` are functions of the place, the peer and the secret; what
     runs is killed at the end if it does not end by itself. `ready`: it says so itself."""
 
-    def __init__(self, name, argv, library, version, part, talk=servers.http, before=None,
+    def __init__(self, name, argv, library, version, part, talk=talks.http, before=None,
                  alpn=None, env=None, ready=True):
         self.name, self.argv, self.library, self.version = name, argv, library, version
         self.part, self.talk, self.before, self.alpn = part, talk, before, alpn
@@ -34,7 +34,7 @@ class Program:
 
     def start(self, place):
         try:
-            self.peer = servers.Peer(place, self.secret, self.talk, self.before, self.alpn)
+            self.peer = talks.Peer(place, self.secret, self.talk, self.before, self.alpn)
             argv = [str(a) for a in self.argv(place, self)]
             env = self.env(place, self) if self.env else {}
         except Skip as e:

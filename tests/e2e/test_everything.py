@@ -13,7 +13,7 @@ import threading
 from harness import PYTHON, Capture, Server, Skip, free_port, main
 from everything import Bystander, Program, Run, Served
 from programs import maven, modules, npm, run, stripped, wheel
-import servers
+import talks
 
 FULL = os.environ.get("EC_TESTS") == "full"
 TALK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients", "talk")
@@ -175,7 +175,7 @@ def programs():
         Program("pycurl", module("pycurl"), "OpenSSL", "3.", "libssl-", env=from_pypi("pycurl")),
         Program("curl_cffi", module("curl_cffi"), "BoringSSL", boring, "_wrapper",
                 env=from_pypi("curl_cffi")),
-        Program("grpcio", module("grpc"), "BoringSSL", boring, "cygrpc", servers.grpc,
+        Program("grpcio", module("grpc"), "BoringSSL", boring, "cygrpc", talks.grpc,
                 alpn="h2", env=from_pypi("grpcio")),
         pyopenssl(*PYOPENSSL[0]),
     ]
@@ -190,11 +190,11 @@ def programs():
         *(Program(f"node_{v.split('.')[0]}_stripped", node(v, bare=True), "OpenSSL", shown,
                   "/node") for v, shown in NODES),
         Program("confluent_kafka_stripped", module("kafka"), "OpenSSL", "3.", "librdkafka",
-                servers.kafka, env=from_pypi("confluent-kafka", bare=True)),
+                talks.kafka, env=from_pypi("confluent-kafka", bare=True)),
         Program("libtorrent_stripped", module("libtorrent"), "OpenSSL", "3.", "libtorrent",
-                servers.tracker, env=from_pypi("libtorrent", bare=True)),
+                talks.tracker, env=from_pypi("libtorrent", bare=True)),
         Program("psycopg2_stripped", module("psycopg2"), "OpenSSL", "3.", "libssl-",
-                servers.postgres, servers.postgres_before,
+                talks.postgres, talks.postgres_before,
                 env=from_pypi("psycopg2-binary", bare=True)),
         Program("pycurl_stripped", module("pycurl"), "OpenSSL", "3.", "libssl-",
                 env=from_pypi("pycurl", bare=True)),
@@ -206,8 +206,8 @@ def programs():
         Chromium("chromium", chromium, "BoringSSL", boring, "chromium", ready=False),
         *(pyopenssl(*p) for p in PYOPENSSL[1:]),
         Cmake("cmake", cmake, "OpenSSL", "3.5", "bin/cmake", ready=True),
-        Program("psycopg2", module("psycopg2"), "OpenSSL", "3.", "libssl-", servers.postgres,
-                servers.postgres_before, env=from_pypi("psycopg2-binary")),
+        Program("psycopg2", module("psycopg2"), "OpenSSL", "3.", "libssl-", talks.postgres,
+                talks.postgres_before, env=from_pypi("psycopg2-binary")),
         Program("conscrypt", java("Talk", "org.conscrypt:conscrypt-openjdk-uber:2.5.2",
                                   args=["org.conscrypt.OpenSSLProvider"]),
                 "BoringSSL", boring, "conscrypt"),
@@ -221,16 +221,16 @@ def programs():
                                "GET /$2 HTTP/1.0\r\n\r\nE\n"), *libssl),
         Program("mariadb", shell("mariadb -h 127.0.0.1 -P $1 -u $2 -pp --ssl "
                                  "--skip-ssl-verify-server-cert"), *libssl,
-                servers.mysql, servers.mysql_before),
+                talks.mysql, talks.mysql_before),
         Program("psql", shell("psql \"host=127.0.0.1 port=$1 user=$2 password=p "
                               "sslmode=require gssencmode=disable\" -c x"), *libssl,
-                servers.postgres, servers.postgres_before),
+                talks.postgres, talks.postgres_before),
         Program("mysql_connector", module("mysql"), "OpenSSL", "3.", "vendor/libssl",
-                servers.mysql, servers.mysql_before, env=from_pypi("mysql-connector-python")),
+                talks.mysql, talks.mysql_before, env=from_pypi("mysql-connector-python")),
         Program("confluent_kafka", module("kafka"), "OpenSSL", "3.", "librdkafka",
-                servers.kafka, env=from_pypi("confluent-kafka")),
+                talks.kafka, env=from_pypi("confluent-kafka")),
         Program("libtorrent", module("libtorrent"), "OpenSSL", "3.", "libtorrent",
-                servers.tracker, env=from_pypi("libtorrent")),
+                talks.tracker, env=from_pypi("libtorrent")),
     ]
     return cheap + bare_cheap + (dear + bare_dear if FULL else []) + servers(libssl)
 
@@ -243,7 +243,7 @@ def get(secret):
 
 def served_file(place, x, head=b""):
     with open(place / f"www/{x.secret}", "wb") as f:
-        f.write(head + servers.noise(x.secret) + x.secret.encode() + b"\r\n")
+        f.write(head + talks.noise(x.secret) + x.secret.encode() + b"\r\n")
 
 
 def nginx(place, x):
@@ -312,7 +312,7 @@ def stunnel(place, x):
 
 
 def ask_echo(secret):
-    return servers.noise(secret) + secret.encode() + b"\r\n"
+    return talks.noise(secret) + secret.encode() + b"\r\n"
 
 
 def servers(libssl):
