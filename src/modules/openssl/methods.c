@@ -2,7 +2,7 @@
 /*
  * struct ssl_method_st (ssl/ssl_local.h there): the version that it is for, flags and a
  * mask, then functions in the same order from 1.1.0 to 3.1, with other ones before since
- * 3.2. What two tables agree about is looked at in the code: the writing function hands
+ * 3.2. What tables agree about is looked at in the code: the writing function hands
  * its arguments on with the type of application data between them, the reading one too.
  */
 #include "modules/openssl/methods.h"
@@ -12,14 +12,16 @@
 #include <errno.h>
 #include <string.h>
 
-#define FIRST	   16 /* after version, flags and mask */
-#define FLAGS_MAX  0xff
-#define MASK_MAX   (1ull << 40)
-#define TABLES_MIN 2
-#define APP_DATA   23	/* SSL3_RT_APPLICATION_DATA */
-#define WINDOW	   1024 /* bytes of a function's code that are looked at */
-#define HANDED	   16
-#define LOOKED_MAX 65536 /* places that could be a table */
+#define FIRST	    16 /* after version, flags and mask */
+#define FLAGS_MAX   0xff
+#define MASK_MAX    (1ull << 40)
+#define TABLES_MIN  2
+#define TABLES_SURE 8 /* no accident: real files have 14 to 25 */
+#define GROUPS	    256
+#define APP_DATA    23	 /* SSL3_RT_APPLICATION_DATA */
+#define WINDOW	    1024 /* bytes of a function's code that are looked at */
+#define HANDED	    16
+#define LOOKED_MAX  65536 /* places that could be a table */
 
 /* Number of functions in a row, and which of them reads: peek and write follow. */
 static const struct shape {
@@ -27,17 +29,18 @@ static const struct shape {
 	bool later;
 } shapes[] = {{22, 5, false}, {25, 8, true}};
 
-struct columns {
+/* Tables that agree. Large files have other data that looks like some by accident. */
+struct group {
 	uint64_t read, peek, write;
-	unsigned int tables;
-	bool clash; /* two tables do not agree */
+	unsigned int tables, shape;
 };
 
 struct search {
 	const struct ec_file *f;
 	struct ec_pointers *ps;
 	unsigned int looked;
-	struct columns of[EC_ARRAY_SIZE(shapes)];
+	struct group v[GROUPS];
+	unsigned int n;
 };
 
 /* SSL 3 to TLS 1.3, TLS of any version, and the same of DTLS. */
@@ -72,15 +75,18 @@ static void add_table(struct search *s, uint64_t va, unsigned int i)
 	uint64_t at = va + FIRST + shapes[i].read * 8;
 	uint64_t read = ec_pointers_at(s->ps, at), peek = ec_pointers_at(s->ps, at + 8);
 	uint64_t write = ec_pointers_at(s->ps, at + 16);
-	struct columns *c = &s->of[i];
+	unsigned int k = 0;
 
 	if (read == peek || read == write || peek == write)
 		return;
-	if (c->tables++ && (read != c->read || peek != c->peek || write != c->write))
-		c->clash = true;
-	c->read = read;
-	c->peek = peek;
-	c->write = write;
+	while (k < s->n && (s->v[k].read != read || s->v[k].peek != peek ||
+			    s->v[k].write != write || s->v[k].shape != i))
+		k++;
+	if (k == GROUPS)
+		return;
+	if (k == s->n)
+		s->v[s->n++] = (struct group){read, peek, write, 0, i};
+	s->v[k].tables++;
 }
 
 static void look(struct search *s, uint64_t va, const uint8_t *p)
@@ -167,42 +173,47 @@ static int choose(const struct search *s, struct ec_openssl_methods *out,
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < EC_ARRAY_SIZE(shapes); i++) {
-		const struct columns *c = &s->of[i];
+	for (unsigned int i = 0; i < s->n; i++) {
+		const struct group *g = &s->v[i];
 		bool counts;
 
-		if (c->tables < TABLES_MIN)
-			continue;
-		if (c->clash) {
-			*why = "its method tables do not agree";
-			continue;
-		}
-		if (!write_fits(s, c->write, &counts) || !read_fits(s, c->read)) {
-			*why = "the functions of its method tables are not known";
+		if (!write_fits(s, g->write, &counts) || !read_fits(s, g->read)) {
+			if (g->tables >= TABLES_SURE)
+				*why = "the functions of its method tables are not known";
 			continue;
 		}
-		out->read = (struct ec_sym){c->read, 0};
-		out->write = (struct ec_sym){c->write, 0};
+		if (n++)
+			continue;
+		out->read = (struct ec_sym){g->read, 0};
+		out->write = (struct ec_sym){g->write, 0};
 		out->counts = counts;
-		out->later = shapes[i].later;
-		out->tables = c->tables;
-		n++;
+		out->later = shapes[g->shape].later;
+		out->tables = g->tables;
 	}
-	return n == 1 ? 0 : -ENOENT;
+	if (n == 1 && out->tables >= TABLES_MIN)
+		return 0;
+	if (n > 1)
+		*why = "its method tables do not agree";
+	memset(out, 0, sizeof(*out));
+	return -ENOENT;
 }
 
 int ec_openssl_methods_find(const struct ec_file *f, struct ec_openssl_methods *out,
 			    const char **why)
 {
-	struct search s = {.f = f};
-	int err = ec_pointers_open(f, &s.ps);
+	_ec_free_ struct search *s = calloc(1, sizeof(*s));
+	int err;
 
 	memset(out, 0, sizeof(*out));
 	*why = "";
+	if (!s)
+		return -ENOMEM;
+	s->f = f;
+	err = ec_pointers_open(f, &s->ps);
 	if (err)
 		return err;
-	look_at_all(&s);
-	err = choose(&s, out, why);
-	ec_pointers_free(s.ps);
+	look_at_all(s);
+	err = choose(s, out, why);
+	ec_pointers_free(s->ps);
 	return err;
 }
