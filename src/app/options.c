@@ -170,6 +170,8 @@ static const struct ec_opt key_rows[] = {
 	 .help = "with -m keylog: append to this file; - is stdout"},
 };
 
+static const struct ec_opt_table keys = {key_rows, EC_ARRAY_SIZE(key_rows)};
+
 #define MODULE_ROWS 10
 /* The module's file, and the options that it alone has. */
 static size_t module_rows(const struct ec_module *m, struct ec_opt rows[MODULE_ROWS])
@@ -256,7 +258,9 @@ const char *ec_options_keylog(const struct ec_options *o)
 {
 	if (!ec_options_keys_only(o))
 		return NULL;
-	return o->keylogfile ? o->keylogfile : o->module->keylog;
+	if (o->keylogfile)
+		return o->keylogfile;
+	return o->module ? o->module->keylog : NULL;
 }
 
 unsigned int ec_options_uses(const struct ec_options *o)
@@ -334,19 +338,26 @@ int ec_options_parse_capture(struct ec_options *o, int argc, char **argv)
 int ec_options_parse_read(struct ec_options *o, int argc, char **argv)
 {
 	_ec_free_ char **rest = calloc(argc + 1, sizeof(*rest));
+	struct ec_opt_table tables[] = {keys, show};
 	int nrest = 0, command = 0, rc;
 
 	if (!rest)
 		return EC_EXIT_RUNTIME;
 	argc--;
 	argv++;
-	rc = ec_opt_parse(argc, argv, &show, 1, o, rest, &nrest, &command);
+	rc = ec_opt_parse(argc, argv, tables, EC_ARRAY_SIZE(tables), o, rest, &nrest,
+			  &command);
 	if (rc || o->help || o->version)
 		return rc;
 	if (nrest != 1 || command)
 		return ec_fail(EC_FAIL_OPTION_VALUE, "read", "it takes one recording");
 	o->recording = rest[0];
-	return check_common(o);
+	rc = check_mode(o);
+	if (!rc && ec_options_keys_only(o) && !o->keylogfile && !o->outputs.n &&
+	    o->format == EC_FORMAT_UNSET)
+		rc = ec_fail(EC_FAIL_OPTION_VALUE, "--model",
+			     "no file for the key log: --keylogfile names it");
+	return rc ? rc : check_common(o);
 }
 
 /* Of commands that report: what they share with the others and have a use for. */
@@ -433,6 +444,7 @@ void ec_options_help(const struct ec_module *m, bool read)
 		ec_buf_puts(&b,
 			    "Usage: ecapture read FILE [OPTIONS]\n\n"
 			    "Shows a recording made with --record, without root.\n\n");
+		ec_opt_help(&b, &keys);
 		ec_opt_help(&b, &show);
 	} else {
 		ec_buf_puts(&b,

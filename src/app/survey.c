@@ -76,13 +76,15 @@ static bool plan_take(const struct ec_survey *s, const struct ec_msg *m,
 	return m->err || (out->npoints && m->arg != EC_PLAN_ANY);
 }
 
-/* What stands in for return probes where those harm: not what is used elsewhere. */
+/* What stands in for return probes where those harm, or stands there for a minute only:
+ * not what is used elsewhere. */
 static void drop_stand_ins(struct ec_plan *p)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < p->npoints; i++) {
-		if (p->points[i].ret == EC_POINT_RET_NO)
+		if (p->points[i].ret == EC_POINT_RET_NO &&
+		    p->points[i].use != EC_USE_LATE)
 			p->points[n++] = p->points[i];
 	}
 	p->npoints = n;

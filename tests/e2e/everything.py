@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -17,6 +18,38 @@ from harness import ECAPTURE, ENV, SLOW, Capture, Skip, payload
 import talks
 
 SECONDS = 60 * SLOW
+
+
+def key_lines(path):
+    if not os.path.exists(path):
+        return set()
+    with open(path, encoding="ascii") as f:
+        return {line.strip() for line in f if line.strip() and line[0] != "#"}
+
+
+# src/abi/record.h: struct ec_recording's head size, struct ec_rec, struct ec_rec_secret
+HEAD, REC, SECRET = struct.Struct("16xI"), struct.Struct("IHHQIIIIQQ16s"), 2
+TOLD = struct.Struct("QHBBB3x48s32s64s")
+LABELS = ["", "CLIENT_RANDOM", "CLIENT_EARLY_TRAFFIC_SECRET", "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+          "SERVER_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0",
+          "EARLY_EXPORTER_SECRET", "EXPORTER_SECRET", "RSA"]
+
+
+def recorded_keys(path):
+    """pid → lines of a key log, out of a recording: each process's own, where a key log has
+    what both ends tell only once."""
+    out = {}
+    with open(path, "rb") as f:
+        data = f.read()
+    at = HEAD.unpack_from(data)[0]
+    while at + REC.size <= len(data):
+        size, kind, _, _, pid, *_ = REC.unpack_from(data, at)
+        if kind == SECRET:
+            _, _, label, nid, n, text, of, secret = TOLD.unpack_from(data, at + REC.size)
+            name = LABELS[label] or text.rstrip(b"\0").decode()
+            out.setdefault(pid, set()).add(f"{name} {of[:nid].hex()} {secret[:n].hex()}")
+        at += size + 7 & ~7
+    return out
 
 
 class Program:
@@ -100,6 +133,10 @@ class Program:
                 pass
             self.p.wait()
 
+    def keys(self):
+        """Lines of the key log that the other end kept."""
+        return key_lines(self.peer.keys)
+
     def talks(self):
         """Of each connection: its client's port, its server's, what the program sent and
         heard."""
@@ -120,7 +157,7 @@ class Served(Program):
         except Skip as e:
             self.skipped = str(e)
             return
-        self.p = self.running.p
+        self.p, self.log = self.running.p, place / f"{self.secret}.keys"
         self.done, self.said = threading.Event(), threading.Event()
 
     def go(self, place):
@@ -129,7 +166,9 @@ class Served(Program):
     def client(self):
         try:
             plain = socket.create_connection(("127.0.0.1", self.running.port), 30)
-            with ssl._create_unverified_context().wrap_socket(plain) as s:
+            context = ssl._create_unverified_context()
+            context.keylog_filename = self.log
+            with context.wrap_socket(plain) as s:
                 self.port = s.getsockname()[1]
                 self.sent = self.request(self.secret)
                 s.sendall(self.sent)
@@ -160,6 +199,9 @@ class Served(Program):
     def kill(self):
         if not self.skipped:
             self.running.__exit__()
+
+    def keys(self):
+        return key_lines(self.log)
 
     def talks(self):
         return [(self.port, self.running.port, self.got, self.sent)] if self.got else []
@@ -223,18 +265,22 @@ class Run:
             for x in self.programs:
                 x.wait_ready(end)
             self.phase("loaded")
-            with Capture("--format", "json", *options, seconds=60) as cap:
+            recording = place / "everything.rec"
+            with Capture("--format", "json", "-o", f"keylog:{place / 'everything.keys'}",
+                         "--record", recording, *options, seconds=60) as cap:
                 self.phase("capture ready")
                 self.talk(place)
                 assert cap.stop() == 0, cap.log()
                 self.log = cap.log()
                 self.streams = self.read(cap.out.name)
+                self.keys = recorded_keys(recording)
         finally:
             for x in everybody:
                 x.kill()
 
     def talk(self, place):
         for x in self.programs:
+            x.older = x.keys()  # of connections that were there before the capture
             x.go(place)
         end = time.monotonic() + SECONDS / 2
         for x in self.programs:
@@ -316,6 +362,11 @@ class Run:
             elif own[0]["ends"] != {ends}:
                 no_address.append(f"{ends}: {own[0]['ends']}")
         facts["wrong"], facts["no_address"] = wrong, no_address
+        want = x.keys() - x.older
+        have = set().union(*(self.keys.get(pid, set()) for pid in x.pids | {x.p.pid}))
+        of = {line.split()[1] for line in want}
+        facts["keys"] = len(want)
+        facts["keys_wrong"] = want ^ {line for line in have if line.split()[1] in of}
         names = [(r["library"], r["version"], r["file"]) for r in x.rows if r["capturable"]
                  and x.part in r["file"]]
         facts["shown"] = sorted(set(names))
@@ -327,6 +378,7 @@ class Run:
         assert f["connections"], "nobody talked to its peer"
         assert not f["wrong"], f["wrong"]
         assert not f["no_address"], f["no_address"]
+        assert f["keys"] and not f["keys_wrong"], (f["keys"], sorted(f["keys_wrong"])[:4])
         seen = [n for n in f["shown"] if n[0] == x.library and n[1].startswith(x.version)]
         assert seen, (f"targets shows {f['shown']}", [
             (r["library"], r["version"], r["file"], r["state"], r["why"]) for r in x.rows])
@@ -339,14 +391,15 @@ class Run:
     def table(self):
         """For people: a line for each program."""
         lines = [", ".join(self.phases),
-                 f"{'program':28} {'library and version shown':42} {'bytes':>8}  bytes  addresses"]
+                 f"{'program':28} {'library and version shown':42} {'bytes':>8}  bytes  addresses  keys"]
         for x in self.programs:
             f = self.judge(x)
             shown = ", ".join(sorted({f"{n[0]} {n[1]}" for n in f["shown"]})) or "-"
             same = f["connections"] and not f["wrong"]
             lines.append(f"{x.name:28} {shown:42} {f['bytes']:8}  "
                          f"{'right' if same else 'WRONG':5}  "
-                         f"{'right' if same and not f['no_address'] else 'WRONG'}")
+                         f"{'right' if same and not f['no_address'] else 'WRONG':9}  "
+                         f"{'right' if f['keys'] and not f['keys_wrong'] else 'WRONG'}")
         for x in self.bystanders:
             if not x.skipped:
                 lines.append(f"{x.name:28} " + "; ".join(sorted({

@@ -50,6 +50,8 @@ class Peer:
         self.secret, self.talk, self.before = secret, talk, before
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(place.cert, place.key)
+        self.keys = place / f"{secret}.keys"
+        self.context.keylog_filename = self.keys
         if alpn:
             self.context.set_alpn_protocols([alpn])
         self.listener = socket.create_server(("127.0.0.1", 0))

@@ -268,18 +268,24 @@ def lookup_after_a_pause(place):
     """The host-wide look-up is off when nothing lacks addresses, and on in time."""
     own = place / "ec-curl"  # by its own name, so that no other program asks
     shutil.copy(shutil.which("curl"), own)
+    lacking = []
     with place.nginx() as server:
-        with Capture("--format", "json", "-d", "--comm", "ec-curl") as cap:
-            wait_for("look-up off", lambda: "look-up: off" in cap.log())
-            for _ in range(3):
-                subprocess.run([own, "-sk", "--noproxy", "*",
-                                f"https://127.0.0.1:{server.port}/hello.txt"],
-                               check=True, capture_output=True, env=ENV)
-                time.sleep(0.1)
-            assert cap.stop() == 0
-            data = cap.items("data")
-            assert len(data) >= 6 and all("src" in i for i in data), data
-            assert "look-up: on" in cap.log()
+        # a curl is over in milliseconds: on a busy machine it may be so before we have run
+        for _ in range(3):
+            with Capture("--format", "json", "-d", "--comm", "ec-curl") as cap:
+                wait_for("look-up off", lambda: "look-up: off" in cap.log())
+                for _ in range(3):
+                    subprocess.run([own, "-sk", "--noproxy", "*",
+                                    f"https://127.0.0.1:{server.port}/hello.txt"],
+                                   check=True, capture_output=True, env=ENV)
+                    time.sleep(0.1)
+                assert cap.stop() == 0
+                data = cap.items("data")
+                assert len(data) >= 6 and "look-up: on" in cap.log(), data
+                lacking = [i for i in data if "src" not in i]
+                if not lacking:
+                    return
+    assert not lacking, lacking
 
 
 def flat_out(place):

@@ -483,6 +483,41 @@ static void case_who(void)
 	say(&odd, EC_DIR_SENT, "odd\n");
 }
 
+static void secret(struct conn *c, enum ec_label label, const char *text, size_t n)
+{
+	struct ec_rec_secret r = {
+		.conn = c->id, .label_id = label, .id_len = 32, .len = n};
+
+	who(&r.h, c);
+	fill(&r.h, EC_REC_SECRET, sizeof(r));
+	r.addrs = c->addrs;
+	if (label == EC_LABEL_RSA)
+		r.id_len = 8;
+	if (text)
+		strcpy(r.label, text);
+	for (int i = 0; i < 32; i++)
+		r.id[i] = i < r.id_len ? i * 7 + c->id : 0;
+	for (size_t i = 0; i < n; i++)
+		r.secret[i] = i * 11 + label;
+	put_record(&r, sizeof(r), NULL, 0);
+	now += MS;
+}
+
+/* Each kind of line; what both ends of a connection tell; a label nobody knows. */
+static void case_secret(void)
+{
+	struct conn c = curl(0x1017), s = curl(0x1018);
+
+	for (int i = EC_LABEL_RANDOM; i < EC_LABEL__N; i++)
+		secret(&c, i, NULL, i < EC_LABEL_SERVER_TRAFFIC ? 48 : 32);
+	secret(&c, EC_LABEL_NONE, "SOME_LABEL_TO_COME", 64);
+	secret(&c, EC_LABEL_EXPORTER, NULL, 32);
+	s.id = c.id;
+	s.comm = "nginx";
+	s.pid = 4300;
+	secret(&s, EC_LABEL_RANDOM, NULL, 48);
+}
+
 static const struct {
 	const char *name;
 	void (*make)(void);
@@ -493,7 +528,7 @@ static const struct {
 	{"loss_end", case_loss_end}, {"cut", case_cut},
 	{"pending", case_pending},   {"long", case_long},
 	{"reuse", case_reuse},	     {"hostile", case_hostile},
-	{"who", case_who},
+	{"who", case_who},	     {"secret", case_secret},
 };
 
 int main(int argc, char **argv)
