@@ -57,6 +57,7 @@ static __always_inline void told_master(const struct ec_target *tg, struct told 
 	__u32 len = 0;
 
 	t->label_id = EC_LABEL_RANDOM;
+	t->len = 0; /* the registers hold anything */
 	if (tg->nmaster != 2 || UREAD(session, t->handle, tg->master[0]) || !session ||
 	    UREAD(len, session, tg->master_len))
 		return;
