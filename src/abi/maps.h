@@ -144,8 +144,14 @@ struct ec_target {
 	 * of client and server (0: it has none). */
 	__u16 version;
 	__u16 app[2];
+	/* In the connection: how far its handshake is, EC_KOFF_NONE: not known; the
+	 * number that says it is over. */
+	__u16 state;
+	__u8 over;
+	__u8 typed; /* a handle begins with its type (32 bits); only 0 has all these */
 	__u8 nrandom;
 	__u8 nmaster;
+	__u16 pad;
 	/* Distance of the labels' texts (enum ec_label) from the probed function; 0: none
 	 */
 	__s32 label[EC_LABEL__N];

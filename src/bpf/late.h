@@ -17,15 +17,20 @@
  * of 32 bytes leaves of its room. 0: it was sent. */
 static __always_inline int late_traffic(struct pt_regs *ctx, const struct ec_config *cfg,
 					const struct ec_target *tg, __u32 target,
-					const struct ec_thread *th,
-					const struct ec_conn *c, __u64 handle, int server)
+					const struct ec_thread *th, struct ec_conn *c,
+					__u64 handle, int server)
 {
 	struct told t = {};
-	__u64 head = 0, rest = 0;
+	__u64 head = 0, rest = 0, session = 0;
+	__u32 len = 0;
 
 	t.secret = handle + tg->app[server];
 	if (UREAD(head, t.secret, 0) || UREAD(rest, t.secret, HASH_SHORT) || !head)
 		return -1;
+	/* the rest may be of the object's last use: a ticket's secret is as long */
+	if (rest && !UREAD(session, handle, tg->master[0]) && session &&
+	    !UREAD(len, session, tg->master_len) && len == HASH_SHORT)
+		rest = 0;
 	t.handle = handle;
 	t.label_id = server ? EC_LABEL_SERVER_TRAFFIC : EC_LABEL_CLIENT_TRAFFIC;
 	t.id = chain_walk(handle, tg->random, tg->nrandom);
@@ -35,10 +40,30 @@ static __always_inline int late_traffic(struct pt_regs *ctx, const struct ec_con
 	return 0;
 }
 
+/*
+ * While a handshake goes on, a connection holds what is not its own: the session that it
+ * offers, which the other end may refuse, and what is left of its object's last use.
+ */
+enum late { LATE_UNKNOWN, LATE_NOT_YET, LATE_NONE, LATE_OVER };
+
+static __always_inline enum late late_state(const struct ec_target *tg, __u64 handle)
+{
+	__u32 type = 0, state = 0;
+
+	if (tg->state == EC_KOFF_NONE)
+		return LATE_UNKNOWN;
+	/* QUIC's objects: the connection that has the keys is inside of them */
+	if (tg->typed && (UREAD(type, handle, 0) || type))
+		return LATE_NONE;
+	if (UREAD(state, handle, tg->state) || state != tg->over)
+		return LATE_NOT_YET;
+	return LATE_OVER;
+}
+
 /* 0: something was sent. */
 static __always_inline int late_emit(struct pt_regs *ctx, const struct ec_config *cfg,
 				     const struct ec_target *tg, __u32 target,
-				     const struct ec_thread *th, const struct ec_conn *c,
+				     const struct ec_thread *th, struct ec_conn *c,
 				     __u64 handle)
 {
 	struct told t = {};
@@ -62,8 +87,8 @@ static __always_inline int late_emit(struct pt_regs *ctx, const struct ec_config
 }
 
 /*
- * Calls that may come before a connection's secrets, as a handshake goes on inside of
- * them; after so many there was none to be seen.
+ * Where the state is not known: calls that may come before a connection's secrets, as a
+ * handshake goes on inside of them; after so many there was none to be seen.
  */
 #define LATE_TRIES 16
 
@@ -91,12 +116,22 @@ static __always_inline int secret_late(struct pt_regs *ctx, __u64 cookie, __u64 
 	c = conn_get(ctx, cfg, tg, target, &key);
 	if (!c || !filter_port(cfg, &c->addrs))
 		return 0;
-	if (!late_emit(ctx, cfg, tg, target, th, c, handle)) {
-		c->keyed = EC_KEYED;
-	} else if (++c->keyed > LATE_TRIES) {
-		c->keyed = EC_KEYED;
+	switch (late_state(tg, handle)) {
+	case LATE_NOT_YET:
+		return 0;
+	case LATE_UNKNOWN:
+		if (++c->keyed <= LATE_TRIES)
+			return 0;
 		count_lost(EC_LOSS_KEYS, 0);
+		break;
+	case LATE_OVER:
+		if (late_emit(ctx, cfg, tg, target, th, c, handle))
+			count_lost(EC_LOSS_KEYS, 0);
+		break;
+	case LATE_NONE:
+		break;
 	}
+	c->keyed = EC_KEYED;
 	return 0;
 }
 

@@ -139,3 +139,74 @@ int ec_code_bytes(const struct ec_file *f, struct ec_sym fn, unsigned int arg,
 	*out = chain;
 	return 0;
 }
+
+struct number {
+	const struct ec_file *f;
+	uint64_t next;	 /* where the path goes on, else it is another one */
+	int64_t off;	 /* of what the return register holds, -1: nothing of the kind */
+	int64_t returns; /* the same of what was returned, -1: nothing yet */
+};
+
+/* A load of 32 bits behind the first argument into the return register. */
+static int64_t loads_number(const struct ec_file *f, const cs_insn *cs,
+			    const struct ec_regs *r)
+{
+	const cs_x86_op *op = cs->detail->x86.operands;
+	const struct ec_val *base;
+	unsigned int reg;
+	int64_t disp;
+	uint32_t w;
+
+	if (ec_file_arch(f) != EC_ARCH_X86_64) {
+		memcpy(&w, cs->bytes, sizeof(w));
+		if ((w & 0xffc0001f) != 0xb9400000) /* ldr w0, [x, #imm] */
+			return -1;
+		reg = w >> 5 & 31;
+		disp = (w >> 10 & 0xfff) * 4;
+	} else {
+		if (cs->id != X86_INS_MOV || op[0].type != X86_OP_REG ||
+		    op[0].reg != X86_REG_EAX || op[1].type != X86_OP_MEM ||
+		    op[1].mem.index != X86_REG_INVALID)
+			return -1;
+		reg = ec_x86_reg(op[1].mem.base);
+		disp = op[1].mem.disp;
+	}
+	if (reg == EC_REG_NONE)
+		return -1;
+	base = &r->reg[reg];
+	return base->kind == EC_VAL_ARG && base->arg == 1 ? base->off + disp : -1;
+}
+
+static int see_number(void *ctx, const struct ec_insn *in, const struct ec_regs *r)
+{
+	struct number *n = ctx;
+	int64_t off;
+
+	if (in->va != n->next || (in->flow != EC_FLOW_NEXT && in->flow != EC_FLOW_RET))
+		n->off = -1;
+	n->next = in->va + in->size;
+	if (in->flow == EC_FLOW_RET && n->off >= 0) {
+		if (n->returns >= 0 && n->returns != n->off)
+			return -ENOTUNIQ;
+		n->returns = n->off;
+	}
+	if (in->flow != EC_FLOW_NEXT)
+		return 0;
+	off = loads_number(n->f, in->cs, r);
+	if (off >= 0)
+		n->off = off;
+	else if (ec_insn_writes(n->f, in) & 1u << ec_insn_abi(n->f)->ret)
+		n->off = -1;
+	return 0;
+}
+
+int ec_code_number(const struct ec_file *f, struct ec_sym fn, uint32_t *offset)
+{
+	struct number n = {.f = f, .off = -1, .returns = -1};
+	int err = ec_walk(f, fn, see_number, &n);
+
+	if (err || n.returns < 0 || n.returns >= FAR)
+		return err == -ENOMEM ? err : -ENOENT;
+	*offset = n.returns;
+	return 0;
+}

@@ -32,4 +32,10 @@ struct ec_chain {
 int ec_code_bytes(const struct ec_file *f, struct ec_sym fn, unsigned int arg,
 		  uint32_t min, struct ec_chain *out);
 
+/*
+ * Distance of the 32-bit number behind its first argument that `fn` returns; paths that
+ * return something else say nothing. 0; -ENOENT none, or several; -ENOMEM.
+ */
+int ec_code_number(const struct ec_file *f, struct ec_sym fn, uint32_t *offset);
+
 #endif

@@ -237,6 +237,29 @@ static bool row_fits(const struct keys *k)
 				!memcmp(t->random, l->random, sizeof(t->random))));
 }
 
+/* Where a connection says that its handshake is over, by the accessor's code. */
+static void plan_state(const struct keys *k, struct ec_target *t)
+{
+	static const struct {
+		const char *name;
+		uint8_t over;
+	} how[] = {
+		{"SSL_get_state", 1}, /* TLS_ST_OK, since 1.1.0 */
+		{"SSL_state", 3},     /* SSL_ST_OK */
+	};
+	struct ec_sym fn;
+	uint32_t at;
+
+	for (size_t i = 0; i < EC_ARRAY_SIZE(how); i++) {
+		if (!ec_openssl_fn(k->n, how[i].name, &fn) ||
+		    ec_code_number(k->n->f, fn, &at) || at >= EC_KOFF_NONE)
+			continue;
+		t->state = at;
+		t->over = how[i].over;
+		return;
+	}
+}
+
 /* What is in a connection whose handshake is over only the table knows. */
 static void plan_late(struct keys *k)
 {
@@ -244,8 +267,9 @@ static void plan_late(struct keys *k)
 	struct ec_target *t = &k->plan->params;
 	uint32_t n = k->plan->npoints;
 
-	t->version = EC_KOFF_NONE;
-	if (row_fits(k)) {
+	t->version = t->state = EC_KOFF_NONE;
+	plan_state(k, t);
+	if (row_fits(k) && t->state != EC_KOFF_NONE) {
 		t->nrandom = l->nrandom;
 		memcpy(t->random, l->random, sizeof(t->random));
 		t->nmaster = 2;
@@ -253,6 +277,7 @@ static void plan_late(struct keys *k)
 		t->master[1] = l->master;
 		t->master_len = l->master_len;
 		t->version = l->version;
+		t->typed = l->version != 0; /* else an object begins with that */
 		t->app[0] = l->client_app;
 		t->app[1] = l->server_app;
 	}

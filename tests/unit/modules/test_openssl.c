@@ -117,6 +117,10 @@ static void test_keys(void **state)
 	assert_int_equal(at->use, EC_USE_LATE);
 	assert_int_equal(at->offset, point(&p, WRITE_IN, 0)->offset);
 	assert_null(insn(&p, LATE, 0));
+	/* they are read by the table, but never while a handshake goes on */
+	assert_true(p.params.version != EC_KOFF_NONE);
+	assert_true(p.params.state > p.params.typed && p.params.state < p.params.app[0]);
+	assert_int_equal(p.params.over, 1);
 	assert_true(ec_plan_used(&p, EC_USE_SECRET, false) <
 		    ec_plan_used(&p, EC_USE_DATA, false));
 }

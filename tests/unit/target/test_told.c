@@ -76,6 +76,30 @@ HIDDEN int log_one(struct outer *o, const char *label, const uint8_t *secret, si
 	return 1;
 }
 
+/* Numbers that are returned: behind a look at another one; one of two; not itself. */
+HIDDEN int number(struct outer *o)
+{
+	KEEP();
+	if (!o || *(int *)o->other)
+		return 0;
+	return *(int *)(o->more + 4);
+}
+
+HIDDEN int number_of_two(struct outer *o, int which)
+{
+	if (which)
+		return *(volatile int *)(o->more + 4);
+	KEEP();
+	sink += which;
+	return *(volatile int *)(o->more + 8);
+}
+
+HIDDEN int number_moved(struct outer *o)
+{
+	KEEP();
+	return *(int *)(o->more + 4) + 1;
+}
+
 HIDDEN int other(struct outer *o, const char *label)
 {
 	KEEP();
@@ -181,6 +205,22 @@ static void test_reads(void **state)
 	free(r.p);
 }
 
+static void test_number(void **state)
+{
+	struct real r;
+	struct ec_file *f = self(&r);
+	uint32_t off = 7;
+
+	assert_int_equal(ec_code_number(f, own(number_of_two), &off), -ENOENT);
+	assert_int_equal(ec_code_number(f, own(number_moved), &off), -ENOENT);
+	assert_int_equal(ec_code_number(f, own(log_one), &off), -ENOENT);
+	assert_int_equal(off, 7);
+	assert_int_equal(ec_code_number(f, own(number), &off), 0);
+	assert_int_equal(off, offsetof(struct outer, more) + 4);
+	ec_file_free(f);
+	free(r.p);
+}
+
 /* The system's library: its key log is a step, without symbols. */
 static void test_real(void **state)
 {
@@ -207,11 +247,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_reads),
+		cmocka_unit_test(test_number),
 		cmocka_unit_test(test_real),
 	};
 	struct outer o = {.in = &(struct inner){{0}, {0}}};
 	uint8_t secret[48] = {0};
 
-	sink += caller_1(&o, secret) + caller_2(&o, secret);
+	sink += caller_1(&o, secret) + caller_2(&o, secret) + number(&o) +
+		number_of_two(&o, 1) + number_moved(&o);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
