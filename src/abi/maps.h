@@ -192,7 +192,8 @@ struct ec_conn {
 	__u8 lost[EC_DIR__N]; /* enum ec_loss since the last piece that went through */
 	__u8 asked;	      /* user space was asked; its answer comes in ec_found */
 	__u8 memory;	      /* enum ec_memory */
-	__u8 told;	      /* its addresses were, where that is all that is wanted */
+	__u8 waits; /* something of it was sent up that a filter cannot judge without port
+		     */
 	__u8 keyed; /* its secrets were told: EC_KEYED; else calls without them */
 	__u8 pad[2];
 	struct ec_addrs addrs;

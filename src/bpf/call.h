@@ -197,8 +197,11 @@ static __always_inline void call_emit(void *ctx, const struct ec_config *cfg,
 	}
 	s->pos = e.conn->pos[dir];
 	s->call = e.conn->call[dir];
-	e.conn->pos[dir] = s->pos + n;
-	e.conn->call[dir] = s->call + 1;
+	/* of what nobody is to see nothing can be missing */
+	if (!cfg->quiet) {
+		e.conn->pos[dir] = s->pos + n;
+		e.conn->call[dir] = s->call + 1;
+	}
 	s->flags = t->verdict ? 0 : EC_CHUNK_WHO;
 	if (conn_pending(e.conn)) {
 		*known_slot(t, f->handle) = 0;
@@ -208,15 +211,12 @@ static __always_inline void call_emit(void *ctx, const struct ec_config *cfg,
 		if (!e.conn->gave_up)
 			s->flags |= EC_CHUNK_PENDING;
 	}
-	if (!filter_port(cfg, &e.conn->addrs))
-		return;
-	if (cfg->quiet) {
-		if (!e.conn->told && !conn_pending(e.conn)) {
-			e.conn->told = 1;
-			conn_tell(ctx, cfg, e.conn, t->process, EC_CONN_OPEN);
-		}
-		return;
+	if (e.conn->waits && !conn_pending(e.conn)) {
+		conn_tell(ctx, cfg, e.conn, t->process, EC_CONN_ADDRS);
+		e.conn->waits = 0;
 	}
+	if (cfg->quiet || !filter_port(cfg, &e.conn->addrs))
+		return;
 	if (!s->call && !e.conn->call[!dir])
 		conn_tell(ctx, cfg, e.conn, t->process, EC_CONN_OPEN);
 	if (cfg->truncate && copy > cfg->truncate)

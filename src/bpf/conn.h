@@ -288,13 +288,16 @@ static __always_inline int conn_pending(const struct ec_conn *c)
 	return !c->addrs.family && !c->gave_up;
 }
 
-/* Told only of connections on which something was said: handshakes clear objects. */
+/*
+ * Told only of connections on which something was said: handshakes clear objects. What
+ * user space holds back for a port is let go by it, whichever it is.
+ */
 static __always_inline void conn_tell(void *ctx, const struct ec_config *cfg,
 				      const struct ec_conn *c, __u64 process,
 				      enum ec_conn_state state)
 {
-	if ((c->call[0] || c->call[1] || state == EC_CONN_OPEN) &&
-	    filter_port(cfg, &c->addrs))
+	if (c->waits || ((c->call[0] || c->call[1] || state == EC_CONN_OPEN) &&
+			 filter_port(cfg, &c->addrs)))
 		emit_conn(ctx, cfg, c, process, state);
 }
 

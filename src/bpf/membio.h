@@ -229,7 +229,7 @@ static __always_inline void memory_lacks(void)
 static __always_inline void memory_found(void *ctx, const struct ec_config *cfg,
 					 const struct ec_conn *c, __u64 process)
 {
-	if (c->addrs.family && (c->call[0] || c->call[1]))
+	if (c->addrs.family && (c->call[0] || c->call[1] || c->waits))
 		emit_conn(ctx, cfg, c, process, EC_CONN_ADDRS);
 }
 

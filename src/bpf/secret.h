@@ -113,8 +113,8 @@ static __always_inline void rec_cancel(void *r)
 
 static __always_inline void secret_emit(struct pt_regs *ctx, const struct ec_config *cfg,
 					const struct ec_target *tg, __u32 target,
-					const struct ec_thread *th,
-					const struct ec_conn *c, const struct told *t)
+					const struct ec_thread *th, struct ec_conn *c,
+					const struct told *t)
 {
 	struct ec_rec_secret *r = rec_room(sizeof(*r));
 
@@ -133,8 +133,11 @@ static __always_inline void secret_emit(struct pt_regs *ctx, const struct ec_con
 	if (c) {
 		r->conn = c->id;
 		r->addrs = c->addrs;
-		if (conn_pending(c))
+		if (conn_pending(c)) {
 			r->flags |= EC_CHUNK_PENDING;
+			if (cfg->filters & EC_FILTER_PORT)
+				c->waits = 1;
+		}
 	}
 	if (rec_send(ctx, r, sizeof(*r), wake_flags(cfg)))
 		count_lost(EC_LOSS_RING, 0);
