@@ -56,6 +56,23 @@ static int decode_conn(const uint8_t *p, const struct ec_decode_ops *ops, void *
 	return ops->conn ? ops->conn(ctx, &c) : 0;
 }
 
+/* What a line goes by is the client's random, but for RSA's (record.h). */
+static bool id_ok(const struct ec_rec_secret *r)
+{
+	bool rsa = r->label_id == EC_LABEL_RSA || !strcmp(r->label, "RSA");
+
+	return r->id_len == (rsa ? 8 : sizeof(r->id));
+}
+
+/* A master secret has one length (RFC 5246 section 8.1), the others a hash's. */
+static bool secret_ok(const struct ec_rec_secret *r)
+{
+	bool master =
+		r->label_id == EC_LABEL_RANDOM || !strcmp(r->label, "CLIENT_RANDOM");
+
+	return r->len && r->len <= sizeof(r->secret) && (!master || r->len == 48);
+}
+
 /* A label is a word: readers split lines of a key log at blanks. */
 static bool label_ok(const struct ec_rec_secret *r)
 {
@@ -73,9 +90,8 @@ static int decode_secret(const uint8_t *p, const struct ec_decode_ops *ops, void
 	struct ec_rec_secret r;
 
 	memcpy(&r, p, sizeof(r));
-	if (!label_ok(&r) || !r.id_len || r.id_len > sizeof(r.id) || !r.len ||
-	    r.len > sizeof(r.secret) || r.flags & ~(EC_CHUNK_PENDING | EC_CHUNK_WHO) ||
-	    !addrs_ok(&r.addrs))
+	if (!label_ok(&r) || !id_ok(&r) || !secret_ok(&r) ||
+	    r.flags & ~(EC_CHUNK_PENDING | EC_CHUNK_WHO) || !addrs_ok(&r.addrs))
 		return -EBADMSG;
 	return ops->secret ? ops->secret(ctx, &r) : 0;
 }

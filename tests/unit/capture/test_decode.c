@@ -253,6 +253,11 @@ static void test_secret(void **state)
 	BAD_SECRET(r.len = EC_SECRET_LEN + 1);
 	BAD_SECRET(r.id_len = 0);
 	BAD_SECRET(r.id_len = 33);
+	BAD_SECRET(r.id_len = 31);
+	BAD_SECRET(r.id_len = 8); /* only of RSA … */
+	BAD_SECRET(strcpy(r.label, "RSA"));
+	BAD_SECRET((strcpy(r.label, "CLIENT_RANDOM"), r.len = 32));
+	BAD_SECRET((r.label[0] = 0, r.label_id = EC_LABEL_RANDOM, r.len = 47));
 	BAD_SECRET(r.label[0] = 0);		    /* neither text nor number */
 	BAD_SECRET(r.label_id = EC_LABEL_EXPORTER); /* both */
 	BAD_SECRET((r.label[0] = 0, r.label_id = EC_LABEL__N));
@@ -267,6 +272,9 @@ static void test_secret(void **state)
 	r.label[0] = 0;
 	r.label_id = EC_LABEL_RSA;
 	r.id_len = 8;
+	assert_int_equal(decode(&r, sizeof(r), &s), 0);
+	r.label_id = EC_LABEL_RANDOM;
+	r.id_len = 32;
 	assert_int_equal(decode(&r, sizeof(r), &s), 0);
 }
 
