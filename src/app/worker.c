@@ -147,14 +147,18 @@ static void on_tick(void *ctx, uint32_t events)
 
 static void on_reopen(struct worker *w, const struct ec_msg *m, int *fd)
 {
+	struct ec_sink *s;
 	struct ec_out *out;
 
 	if (*fd < 0 || m->arg >= w->outputs->n)
 		return;
-	out = w->outputs->o[m->arg].sink.out;
+	s = &w->outputs->o[m->arg].sink;
+	out = s->out;
 	ec_pipeline_idle(w->pipeline);
 	close(out->fd);
 	out->fd = EC_TAKE_FD(*fd);
+	if (s->ops->reopened)
+		s->ops->reopened(s);
 }
 
 /* One, which must be there; false when no more can come. */

@@ -74,16 +74,12 @@ static int read_file(struct state *st, int fd, off_t size)
 	return n < 0 ? -errno : 0;
 }
 
-static int keylog_open(struct ec_sink *s)
+static int look(struct ec_sink *s)
 {
-	struct state *st = calloc(1, sizeof(*st));
+	struct state *st = s->state;
 	struct stat sb;
-	int err = 0;
+	int err;
 
-	if (!st)
-		return -ENOMEM;
-	s->state = st;
-	s->kinds = 1u << EC_ITEM_SECRET;
 	if (fstat(s->out->fd, &sb) || !S_ISREG(sb.st_mode) || !sb.st_size)
 		return 0;
 	err = ec_seen_new(FILE_LINES, &st->seen);
@@ -92,6 +88,30 @@ static int keylog_open(struct ec_sink *s)
 	if (err == -EBADF) /* stdout, for writing only: its owner's business */
 		err = 0;
 	return err;
+}
+
+static int keylog_open(struct ec_sink *s)
+{
+	s->state = calloc(1, sizeof(struct state));
+	if (!s->state)
+		return -ENOMEM;
+	s->kinds = 1u << EC_ITEM_SECRET;
+	return look(s);
+}
+
+static void forget(struct state *st)
+{
+	ec_seen_free(st->seen);
+	*st = (struct state){0};
+}
+
+static void keylog_reopened(struct ec_sink *s)
+{
+	forget(s->state);
+	/* what cannot be read is written to all the same: at worst a line is there twice
+	 */
+	if (look(s))
+		forget(s->state);
 }
 
 static void put_hex(struct ec_buf *b, const uint8_t *p, size_t n)
@@ -105,24 +125,37 @@ static void put_hex(struct ec_buf *b, const uint8_t *p, size_t n)
 	}
 }
 
-/* The disk is full: what came of the line goes, for readers take whole lines only. */
-static void drop_torn(int fd)
+/*
+ * The disk is full: what came of the line goes, for readers take whole lines only. No
+ * more than that: what stands before it may be somebody else's, who is about to end it.
+ */
+static void drop_torn(int fd, const char *line, size_t n)
 {
 	char tail[LINE_MAX_];
-	const char *end;
 	struct stat sb;
 	off_t at;
-	ssize_t n;
 
-	if (fstat(fd, &sb) || !S_ISREG(sb.st_mode))
+	if (!n || n > sizeof(tail) || fstat(fd, &sb) || !S_ISREG(sb.st_mode))
 		return;
-	at = sb.st_size > LINE_MAX_ ? sb.st_size - LINE_MAX_ : 0;
-	n = pread(fd, tail, sizeof(tail), at);
-	end = n > 0 ? memrchr(tail, '\n', n) : NULL;
-	if (end && end + 1 - tail < n && ftruncate(fd, at + (end + 1 - tail)))
+	at = sb.st_size - (off_t)n;
+	if (at < 0 || pread(fd, tail, n, at) != (ssize_t)n || memcmp(tail, line, n))
 		return;
-	if (n > 0 && !end && !at && ftruncate(fd, 0))
+	if (ftruncate(fd, at))
 		return;
+}
+
+static int put_out(struct ec_out *out)
+{
+	uint64_t before = out->written;
+	char line[LINE_MAX_];
+	size_t n = EC_MIN(out->buf.len, sizeof(line));
+	int err;
+
+	memcpy(line, out->buf.data, n);
+	err = ec_out_flush(out);
+	if (err && out->written - before <= n)
+		drop_torn(out->fd, line, out->written - before);
+	return err;
 }
 
 static int keylog_item(struct ec_sink *s, const struct ec_item *it)
@@ -130,7 +163,6 @@ static int keylog_item(struct ec_sink *s, const struct ec_item *it)
 	struct state *st = s->state;
 	struct ec_buf *b = &s->out->buf;
 	size_t start = b->len, at;
-	int err;
 
 	if (it->kind != EC_ITEM_SECRET)
 		return 0;
@@ -148,10 +180,7 @@ static int keylog_item(struct ec_sink *s, const struct ec_item *it)
 	}
 	st->torn = false;
 	ec_buf_putc(b, '\n');
-	err = ec_out_flush(s->out);
-	if (err)
-		drop_torn(s->out->fd);
-	return err;
+	return b->err ? b->err : put_out(s->out);
 }
 
 static int keylog_flush(struct ec_sink *s)
@@ -161,10 +190,8 @@ static int keylog_flush(struct ec_sink *s)
 
 static int keylog_close(struct ec_sink *s)
 {
-	struct state *st = s->state;
-
-	ec_seen_free(st->seen);
-	free(st);
+	forget(s->state);
+	free(s->state);
 	s->state = NULL;
 	return 0;
 }
@@ -176,6 +203,7 @@ const struct ec_sink_ops ec_sink_keylog = {
 	.suffixes = suffixes,
 	.appends = true,
 	.open = keylog_open,
+	.reopened = keylog_reopened,
 	.item = keylog_item,
 	.flush = keylog_flush,
 	.close = keylog_close,

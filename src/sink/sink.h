@@ -6,6 +6,7 @@
  *   open()   allocates the state; writes nothing that depends on items
  *   item()   formats into out->buf; the caller writes it
  *   flush()  whatever is held back (text has nothing)
+ *   reopened()  out->fd is another file, of the same name; NULL: no matter
  *   close()  last bytes of the format, frees the state
  *
  * Errors: 0 or -errno. -EPIPE is the reader's choice and ends quietly; others end the
@@ -39,6 +40,7 @@ struct ec_sink_ops {
 	int (*open)(struct ec_sink *s);
 	int (*item)(struct ec_sink *s, const struct ec_item *it);
 	int (*flush)(struct ec_sink *s);
+	void (*reopened)(struct ec_sink *s);
 	int (*close)(struct ec_sink *s);
 };
 

@@ -2,6 +2,9 @@
 #include "sinking.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void open_over(const char *text, size_t n)
@@ -88,12 +91,70 @@ static void test_large(void **state)
 	free(text);
 }
 
+/* The file goes on under the same name: another one. */
+static void test_reopened(void **state)
+{
+	static const char text[] = "A ab 02\nA ab 0";
+	int fd = memfd_create("next", MFD_CLOEXEC);
+
+	open_over("A ab 01\n", 8);
+	tell("A", 0xab, 1);
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	close(sink.out->fd);
+	sink.out->fd = fd;
+	sink.ops->reopened(&sink);
+	tell("A", 0xab, 2);
+	tell("A", 0xab, 1); /* it was in the other one */
+	expect("A ab 02\nA ab 0\nA ab 01\n");
+	sink_close();
+}
+
+/* What came of a line that did not fit is gone; what stood there is not. */
+static void full(const char *text, size_t room)
+{
+	struct ec_item it = {.kind = EC_ITEM_SECRET, .dir = EC_DIR_NONE};
+	struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY}, some = none;
+	char path[] = "/tmp/ec-keylog-XXXXXX", have[128] = "";
+	uint8_t one = 1;
+	int fd = mkostemp(path, O_APPEND);
+
+	assert_true(fd > 2);
+	unlink(path);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	memset(&sink, 0, sizeof(sink));
+	sink.ops = &ec_sink_keylog;
+	assert_int_equal(ec_out_new(fd, "keys", &sink.out), 0);
+	assert_int_equal(sink.ops->open(&sink), 0);
+	it.secret.label = "LABEL";
+	it.secret.id = it.secret.secret = &one;
+	it.secret.id_len = it.secret.len = 1;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &none), 0);
+	some = (struct rlimit){strlen(text) + room, none.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &some), 0);
+	assert_int_equal(sink.ops->item(&sink, &it), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(pread(fd, have, sizeof(have) - 1, 0), strlen(text));
+	assert_string_equal(have, text);
+	sink.ops->close(&sink);
+	ec_out_free(sink.out);
+}
+
+static void test_full(void **state)
+{
+	full("A ab 01\n", 0);
+	full("A ab 01\n", 5);
+	full("A ab 01\nA ab 02", 0); /* somebody's, who is about to end it */
+	full("A ab 01\nA ab 02", 5);
+	full("A ab 02", 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_goes_on),
-		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_lines), cmocka_unit_test(test_goes_on),
+		cmocka_unit_test(test_large), cmocka_unit_test(test_reopened),
+		cmocka_unit_test(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
