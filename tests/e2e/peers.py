@@ -3,6 +3,7 @@
 import hashlib
 import socket
 import ssl
+import tempfile
 import threading
 
 
@@ -19,6 +20,8 @@ class Peer(threading.Thread):
         self.talk, self.before = talk or self.echo, before
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(place.cert, place.key)
+        self.keys = tempfile.mktemp(prefix="peer-keys-", dir=place.dir)
+        self.context.keylog_filename = self.keys
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.settimeout(30)
         self.port = self.listener.getsockname()[1]
