@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 /* Plaintext, and who said it: for the owner's eyes. */
 #define MODE 0600
@@ -85,6 +87,14 @@ bool ec_outputs_is_keylog(const char *spec)
 	return split(spec, &path) == &ec_sink_keylog;
 }
 
+/* One with a name, which anybody may have put there; a pipe without was handed to us. */
+static bool is_fifo(int fd, const struct stat *st)
+{
+	struct statfs fs;
+
+	return S_ISFIFO(st->st_mode) && !fstatfs(fd, &fs) && fs.f_type != PIPEFS_MAGIC;
+}
+
 /*
  * Secrets go to a file that is nobody else's: whoever owns it could read them. With sudo
  * that is the one who called it, too.
@@ -94,7 +104,7 @@ static int own_file(int fd, const char *path)
 	const char *caller = getenv("SUDO_UID");
 	struct stat st;
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+	if (fstat(fd, &st) || !(S_ISREG(st.st_mode) || is_fifo(fd, &st)))
 		return 0;
 	if (st.st_uid != geteuid() &&
 	    !(caller && !geteuid() && (uid_t)strtoul(caller, NULL, 10) == st.st_uid))
@@ -123,6 +133,11 @@ static int open_keylog(const char *path, int *out)
 
 int ec_outputs_reopen(const struct ec_output *p, int *fd)
 {
+	struct stat st;
+
+	/* nobody moves a pipe away, and to open one may wait for its reader */
+	if (!fstat(p->sink.out->fd, &st) && !S_ISREG(st.st_mode))
+		return EC_EXIT_RUNTIME;
 	if (p->sink.ops == &ec_sink_keylog)
 		return open_keylog(p->path, fd);
 	*fd = ec_outputs_open_append(p->path);

@@ -30,7 +30,8 @@ size_t ec_outputs_fds(const struct ec_outputs *out, int *fds, size_t max);
 bool ec_outputs_is_keylog(const char *spec);
 /* Closes all sinks and outputs. First error as -errno, its name to *which. */
 int ec_outputs_close(struct ec_outputs *out, const char **which);
-/* The file of an output again, after a rotation. 0, or an exit code after one line. */
+/* The file of an output again, after a rotation. 0, or an exit code after one line; of
+ * what is no file, an exit code and no word. */
 int ec_outputs_reopen(const struct ec_output *p, int *fd);
 /* A file for appending: fd or -errno. */
 int ec_outputs_open_append(const char *path);
