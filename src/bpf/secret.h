@@ -89,10 +89,15 @@ static __always_inline int secret_read(const struct ec_target *tg, const struct 
 
 	r->label_id = t->label_id;
 	if (t->label) {
+		long got;
+
 		r->label_id = label_by_place(tg, ip, t->label);
-		if (!r->label_id &&
-		    READ_USER_STR(r->label, sizeof(r->label), (void *)t->label) < 2)
-			return -1;
+		if (!r->label_id) {
+			got = READ_USER_STR(r->label, sizeof(r->label), (void *)t->label);
+			/* one that may have been cut is none */
+			if (got < 2 || got >= (long)sizeof(r->label))
+				return -1;
+		}
 	}
 	CLAMP(n, EC_SECRET_LEN);
 	CLAMP(k, RANDOM_LEN);
