@@ -141,7 +141,14 @@ int ec_outputs_reopen(const struct ec_output *p, int *fd)
 	if (p->sink.ops == &ec_sink_keylog)
 		return open_keylog(p->path, fd);
 	*fd = ec_outputs_open_append(p->path);
-	return *fd < 0 ? fail_open(p->path, *fd) : 0;
+	if (*fd < 0)
+		return fail_open(p->path, *fd);
+	return p->sink.opts.secrets ? own_file(*fd, p->path) : 0;
+}
+
+static bool tells_secrets(const struct ec_options *o, const struct ec_sink_ops *ops)
+{
+	return ops == &ec_sink_jsonl && ec_options_keys_only(o);
 }
 
 static int add_file(struct ec_outputs *out, const struct ec_options *o,
@@ -158,6 +165,8 @@ static int add_file(struct ec_outputs *out, const struct ec_options *o,
 		fd = open_file(path);
 		if (fd < 0)
 			rc = fail_open(path, fd);
+		else if (tells_secrets(o, ops))
+			rc = own_file(fd, path);
 	}
 	if (!rc)
 		rc = add(out, o, ops, EC_TAKE_FD(fd), path, ops->appends);
@@ -266,10 +275,15 @@ int ec_outputs_open(struct ec_outputs *out, const struct ec_options *o)
 	for (size_t i = 0; !rc && i < o->outputs.n; i++)
 		rc = add_named(out, o, o->outputs.v[i]);
 	if (!rc && o->eventcollector) {
-		int fd = ec_outputs_open_append(o->eventcollector);
+		_ec_close_ int fd = ec_outputs_open_append(o->eventcollector);
 
-		rc = fd < 0 ? fail_open(o->eventcollector, fd)
-			    : add(out, o, &ec_sink_jsonl, fd, o->eventcollector, true);
+		if (fd < 0)
+			rc = fail_open(o->eventcollector, fd);
+		else if (tells_secrets(o, &ec_sink_jsonl))
+			rc = own_file(fd, o->eventcollector);
+		if (!rc)
+			rc = add(out, o, &ec_sink_jsonl, EC_TAKE_FD(fd),
+				 o->eventcollector, true);
 	}
 	if (!rc && o->record) {
 		out->record_fd = open_file(o->record);
@@ -278,6 +292,8 @@ int ec_outputs_open(struct ec_outputs *out, const struct ec_options *o)
 
 			out->record_fd = -1;
 			rc = fail_open(o->record, err);
+		} else if (ec_options_uses(o) & EC_USE_SECRET) {
+			rc = own_file(out->record_fd, o->record);
 		}
 	}
 	if (!rc)
