@@ -27,6 +27,7 @@ def lines(path):
         found = [line for line in f.read().split("\n") if line and line[0] != "#"]
     for line in found:
         assert LINE.match(line), line
+        assert line.split()[1].strip("0"), line  # no random yet
     assert len(found) == len(set(found)), "a line twice"
     return set(found)
 
@@ -134,6 +135,18 @@ def resumed(place):
         want = same(cap.end(), server.keys, *theirs)
     assert "CLIENT_EARLY_TRAFFIC_SECRET" in labels(want), labels(want)
     assert len([1 for line in want if line.startswith("CLIENT_RANDOM")]) == 6, want
+
+
+def refused(place):
+    """A session that the server does not know: a new master secret, though the client held
+    the old one through its first calls."""
+    session = place / "refused"
+    with SServer(place, "-tls1_2") as server:
+        s_client(place, server, "-sess_out", session, quiet=False)
+    with SServer(place, "-tls1_2") as server, Log(place) as cap:
+        theirs = s_client(place, server, "-nbio", "-sess_in", session, quiet=False)
+        time.sleep(0.3)
+        same(cap.end(), server.keys, theirs)
 
 
 def dtls(place):
@@ -290,6 +303,14 @@ def filters(place):
             mine = lines(cap.end())
         assert lines(place / "port.a") <= mine, cap.log()
         assert not ids(mine) & ids(lines(place / "port.b")), cap.log()
+        # bytes, which nobody asked for, are not missing, nor are secrets of other ports
+        curls = "; ".join(f"curl -sk --noproxy '*' -o /dev/null https://127.0.0.1:{s.port}/hello.txt"
+                          for s in (b, a))
+        with Log(place, f"--target_port={a.port}", "--strict", command=["sh", "-c", curls],
+                 env={**ENV, "SSLKEYLOGFILE": place / "port.both"}) as cap:
+            assert cap.wait() == 0, cap.log()
+            assert len(ids(lines(cap.path))) == 1 and lines(cap.path) < lines(place / "port.both")
+            assert "lost: 0 bytes, 0 records" in cap.log(), cap.log()
         with Log(place, "--pid", str(a.pid)) as cap:
             for server in (a, b):
                 subprocess.run(["curl", "-sk", "--noproxy", "*", "-o", "/dev/null",
@@ -457,6 +478,16 @@ def bad_outputs(place):
     os.chown(theirs, pwd.getpwnam("nobody").pw_uid, -1)
     with Capture("-m", "keylog", "-k", theirs, ready=False) as cap:
         assert cap.wait() == 1 and "belongs to somebody else" in cap.log(), cap.log()
+    for more in ("-o", f"json:{theirs}"), ("--record", theirs), ("--eventcollector", theirs):
+        with Capture("-m", "keylog", "-k", place / "mine.keys", *more, ready=False) as cap:
+            assert cap.wait() == 1 and "belongs to somebody else" in cap.log(), (more, cap.log())
+    pipe = place / "theirs.pipe"
+    os.mkfifo(pipe, 0o600)
+    os.chown(pipe, pwd.getpwnam("nobody").pw_uid, -1)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with Capture("-m", "keylog", "-k", pipe, ready=False) as cap:
+        assert cap.wait() == 1 and "belongs to somebody else" in cap.log(), cap.log()
+    os.close(reader)
     with Capture("-m", "nonsense", ready=False) as cap:
         assert cap.wait() == 2 and "text|keylog|key" in cap.log(), cap.log()
     with Capture("-k", place / "x.keys", ready=False) as cap:
@@ -494,7 +525,7 @@ def no_keys(place):
         assert cap.wait() == 4, cap.log()
 
 
-CASES = [versions_and_suites, resumed, dtls, key_update, command, default_file, beside_text, as_json, recorded,
+CASES = [versions_and_suites, resumed, refused, dtls, key_update, command, default_file, beside_text, as_json, recorded,
          file_goes_on, filters, many_handshakes, opened_before, node_8, node_20, curl_cffi, bad_outputs,
          full_disk, no_keys]
 if __name__ == "__main__":
