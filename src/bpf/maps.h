@@ -28,11 +28,13 @@
 #define MAPPED 0 /* BPF_F_MMAPABLE came with 5.5: user space asks instead */
 #if defined(__TARGET_ARCH_x86)
 /* It takes kernel addresses as well, and these come from the traced program. */
-#define READ_USER(d, n, s) ((__u64)(s) >> 47 ? -14 : bpf_probe_read(d, n, s))
+#define KERNELS(s) ((__u64)(s) >> 47)
 #else
-#define READ_USER(d, n, s) ((__u64)(s) >> 55 & 1 ? -14 : bpf_probe_read(d, n, s))
+#define KERNELS(s) ((__u64)(s) >> 55 & 1)
 #endif
-#define READ_KERNEL(d, n, s) bpf_probe_read(d, n, s)
+#define READ_USER(d, n, s)     (KERNELS(s) ? -14 : bpf_probe_read(d, n, s))
+#define READ_USER_STR(d, n, s) (KERNELS(s) ? -14 : bpf_probe_read_str(d, n, s))
+#define READ_KERNEL(d, n, s)   bpf_probe_read(d, n, s)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -46,9 +48,10 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } ec_asks SEC(".maps");
 #else
-#define MAPPED		     BPF_F_MMAPABLE
-#define READ_USER(d, n, s)   bpf_probe_read_user(d, n, s)
-#define READ_KERNEL(d, n, s) bpf_probe_read_kernel(d, n, s)
+#define MAPPED		       BPF_F_MMAPABLE
+#define READ_USER(d, n, s)     bpf_probe_read_user(d, n, s)
+#define READ_USER_STR(d, n, s) bpf_probe_read_user_str(d, n, s)
+#define READ_KERNEL(d, n, s)   bpf_probe_read_kernel(d, n, s)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -15,13 +15,6 @@
 #define ARG6(ctx) (((const struct user_pt_regs *)(ctx))->regs[5])
 #endif
 
-#ifdef EC_SHAPE_perf
-#define READ_USER_STR(d, n, s) \
-	((__u64)(s) >> 47 & 0x1ff ? -14 : bpf_probe_read_str(d, n, s))
-#else
-#define READ_USER_STR(d, n, s) bpf_probe_read_user_str(d, n, s)
-#endif
-
 /* What a point's function was called with, as addresses. */
 struct told {
 	__u64 handle;
