@@ -59,6 +59,7 @@ static int on_item(void *ctx, const struct ec_item *it)
 		if (ec_pipeline_enough(p))
 			return 0;
 		p->account.messages += it->kind == EC_ITEM_DATA;
+		p->account.secrets += it->kind == EC_ITEM_SECRET;
 		p->taken +=
 			it->kind == EC_ITEM_DATA || ec_options_keys_only(p->o.options);
 	}
@@ -262,7 +263,6 @@ void ec_pipeline_account(const struct ec_pipeline *p, struct ec_account *a)
 	a->records = seen.records;
 	a->bytes = seen.bytes;
 	a->filtered = seen.filtered;
-	a->secrets = seen.secrets;
 	a->cut = p->kernel.cut;
 	for (int i = 1; i < EC_LOSS__N; i++) {
 		a->lost[i].records += p->kernel.lost[i].records;
