@@ -95,19 +95,23 @@ static bool is_fifo(int fd, const struct stat *st)
 	return S_ISFIFO(st->st_mode) && !fstatfs(fd, &fs) && fs.f_type != PIPEFS_MAGIC;
 }
 
-/*
- * Secrets go to a file that is nobody else's: whoever owns it could read them. With sudo
- * that is the one who called it, too.
- */
-static int own_file(int fd, const char *path)
+/* With sudo the one who called it counts, too. */
+static bool is_ours(uid_t uid)
 {
 	const char *caller = getenv("SUDO_UID");
+
+	return uid == geteuid() ||
+	       (caller && !geteuid() && (uid_t)strtoul(caller, NULL, 10) == uid);
+}
+
+/* Secrets go to a file that is nobody else's: whoever owns it could read them. */
+static int own_file(int fd, const char *path)
+{
 	struct stat st;
 
 	if (fstat(fd, &st) || !(S_ISREG(st.st_mode) || is_fifo(fd, &st)))
 		return 0;
-	if (st.st_uid != geteuid() &&
-	    !(caller && !geteuid() && (uid_t)strtoul(caller, NULL, 10) == st.st_uid))
+	if (!is_ours(st.st_uid))
 		return ec_fail(EC_FAIL_OUTPUT_OWNER, path, NULL);
 	if (st.st_mode & 077) {
 		ec_info("%s: others could read it: its mode is 0600 now", path);
@@ -117,14 +121,23 @@ static int own_file(int fd, const char *path)
 	return 0;
 }
 
-/* Read before it is written: what is in it is not repeated. Not a pipe, whose reader must
- * be able to go. */
+/*
+ * Read before it is written: what is in it is not repeated. Not a pipe, whose reader must
+ * be able to go. Where a link leads says its owner: in /tmp he could have us write
+ * anywhere.
+ */
 static int open_keylog(const char *path, int *out)
 {
 	struct stat st;
+	bool link = !lstat(path, &st) && S_ISLNK(st.st_mode);
+	bool foreign = link && st.st_uid && !is_ours(st.st_uid);
 	bool regular = stat(path, &st) || S_ISREG(st.st_mode);
 	int flags = regular ? O_RDWR | O_CREAT | O_APPEND : O_WRONLY;
 
+	if (foreign)
+		return ec_fail(EC_FAIL_OUTPUT_OWNER, path, NULL);
+	if (!link)
+		flags |= O_NOFOLLOW; /* not one that was put there meanwhile */
 	*out = open(path, flags | O_CLOEXEC | O_NOCTTY, MODE);
 	if (*out < 0)
 		return fail_open(path, -errno);

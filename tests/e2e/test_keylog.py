@@ -194,6 +194,7 @@ def default_file(place):
         with Log(place, "--pid", str(server.pid), "-c", "3") as cap:
             s_client(place, server)
             assert cap.wait() == 0 and len(lines(cap.path)) == 3, cap.log()
+            assert "secrets: 3\n" in cap.log(), cap.log()
         # without a terminal: else it would end
         log = tempfile.mktemp(prefix="rotated-", dir=place.dir)
         cap = subprocess.Popen(["setsid", "-w", ECAPTURE, "tls", "-m", "keylog", "-k", log,
@@ -484,6 +485,12 @@ def bad_outputs(place):
     pipe = place / "theirs.pipe"
     os.mkfifo(pipe, 0o600)
     os.chown(pipe, pwd.getpwnam("nobody").pw_uid, -1)
+    link = place / "theirs.link"
+    os.symlink(place / "elsewhere.keys", link)
+    os.chown(link, pwd.getpwnam("nobody").pw_uid, -1, follow_symlinks=False)
+    with Capture("-m", "keylog", "-k", link, ready=False) as cap:
+        assert cap.wait() == 1 and "belongs to somebody else" in cap.log(), cap.log()
+    assert not os.path.exists(place / "elsewhere.keys")
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     with Capture("-m", "keylog", "-k", pipe, ready=False) as cap:
         assert cap.wait() == 1 and "belongs to somebody else" in cap.log(), cap.log()
