@@ -163,6 +163,8 @@ enum {
 	/* Set by the session: its probes are being taken away, another target of the same
 	 * file goes on. Calls that began under it are still right. */
 	EC_TARGET_LEFT = 1u << 1,
+	/* No point tells when a connection's object is freed. */
+	EC_TARGET_ENDLESS = 1u << 2,
 };
 
 /* ec_conns: key and value. */
@@ -196,6 +198,7 @@ struct ec_conn {
 		     */
 	__u8 keyed; /* its secrets were told: EC_KEYED; else calls without them */
 	__u8 pad[2];
+	__u64 random; /* begin of the client's, of its last handshake; 0: not seen */
 	struct ec_addrs addrs;
 };
 

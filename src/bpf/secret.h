@@ -141,6 +141,22 @@ static __always_inline void secret_emit(struct pt_regs *ctx, const struct ec_con
 		count_lost(EC_LOSS_RING, 0);
 }
 
+/*
+ * Where nothing tells that an object was freed, the next connection may have its place,
+ * its BIO's and its descriptor's number: then the random says that it is another one.
+ */
+static APART int conn_renew(void *ctx, const struct ec_config *cfg,
+			    const struct ec_conn_key *key, __u64 random_at)
+{
+	struct ec_conn *c = bpf_map_lookup_elem(&ec_conns, key);
+	__u64 random = 0;
+
+	if (!c || !c->random || UREAD(random, random_at, 0) || random == c->random)
+		return 0;
+	conn_close(ctx, cfg, key->process, key->handle);
+	return 1;
+}
+
 static __always_inline int secret_told(struct pt_regs *ctx, __u64 cookie, struct told *t)
 {
 	__u32 target = EC_COOKIE_TARGET(cookie), shape = EC_COOKIE_SHAPE(cookie);
@@ -174,9 +190,15 @@ static __always_inline int secret_told(struct pt_regs *ctx, __u64 cookie, struct
 	}
 	key.process = th->process;
 	key.handle = t->handle;
+	if (tg->flags & EC_TARGET_ENDLESS && shape != EC_SHAPE_RSA &&
+	    conn_renew(ctx, cfg, &key, t->id))
+		*known_slot(th, t->handle) = 0;
 	c = conn_get(ctx, cfg, tg, target, &key);
-	if (c)
+	if (c) {
 		c->keyed = EC_KEYED;
+		if (shape != EC_SHAPE_RSA)
+			UREAD(c->random, t->id, 0);
+	}
 	if (c && !filter_port(cfg, &c->addrs))
 		return 0;
 	if (c && conn_pending(c) && cfg->filters & EC_FILTER_PORT)

@@ -15,7 +15,8 @@ static bool point_ok(const struct ec_point *p, unsigned int nprogs)
 
 int ec_plan_check(const struct ec_plan *p, unsigned int nprogs)
 {
-	if (p->npoints > EC_PLAN_POINTS || p->params.flags & ~EC_TARGET_NESTS ||
+	if (p->npoints > EC_PLAN_POINTS ||
+	    p->params.flags & ~(EC_TARGET_NESTS | EC_TARGET_ENDLESS) ||
 	    p->build_id_len > EC_PLAN_BUILD_ID)
 		return -EBADMSG;
 	if (p->params.nrandom > 2 || p->params.nmaster > 2)

@@ -57,14 +57,18 @@ static void plan_optional(const struct ec_openssl_names *n, struct ec_plan *plan
 		const char *name;
 		int prog;
 	} points[] = {{"SSL_free", EC_SSL_FREE}, {"SSL_clear", EC_SSL_CLEAR}};
+	bool ends = false;
 	struct ec_sym fn;
 
 	if (ec_openssl_fn(n, "SSL_do_handshake", &fn))
 		ec_openssl_handshake(n->f, plan, fn, "SSL_do_handshake");
 	for (size_t i = 0; i < EC_ARRAY_SIZE(points); i++)
-		if (ec_openssl_fn(n, points[i].name, &fn))
-			ec_openssl_point(n->f, plan, ec_code_entry(n->f, fn, false, 1),
-					 points[i].prog, EC_SHAPE_NONE, points[i].name);
+		if (ec_openssl_fn(n, points[i].name, &fn) &&
+		    ec_openssl_point(n->f, plan, ec_code_entry(n->f, fn, false, 1),
+				     points[i].prog, EC_SHAPE_NONE, points[i].name))
+			ends |= points[i].prog == EC_SSL_FREE;
+	if (!ends)
+		plan->params.flags |= EC_TARGET_ENDLESS;
 }
 
 /*

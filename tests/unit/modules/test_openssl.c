@@ -121,6 +121,7 @@ static void test_keys(void **state)
 	assert_true(p.params.version != EC_KOFF_NONE);
 	assert_true(p.params.state > p.params.typed && p.params.state < p.params.app[0]);
 	assert_int_equal(p.params.over, 1);
+	assert_false(p.params.flags & EC_TARGET_ENDLESS);
 	assert_true(ec_plan_used(&p, EC_USE_SECRET, false) <
 		    ec_plan_used(&p, EC_USE_DATA, false));
 }
@@ -229,7 +230,7 @@ static void test_small(void **state)
 	/* nothing optional is there; internal functions with five and four arguments */
 	assert_int_equal(plan_mini(small, "libssl.so.3", &p, ""), 0);
 	assert_int_equal(ec_plan_used(&p, EC_USE_DATA, false), 4);
-	assert_int_equal(p.params.flags, 0);
+	assert_int_equal(p.params.flags, EC_TARGET_ENDLESS);
 	assert_int_equal(point(&p, WRITE_IN, 0)->offset, MINI_CODE + AT_INTERNAL + 4);
 	assert_int_equal(point(&p, WRITE_IN, 0)->shape, EC_SHAPE_ARG5);
 	assert_int_equal(point(&p, WRITE_IN, 0)->stepped, 0);
@@ -389,7 +390,7 @@ static void test_families(void **state)
 	/* AWS-LC: its _ex forms call the plain ones, which so are nested */
 	assert_int_equal(plan_mini(aws, "", &p, ""), 0);
 	assert_int_equal(ec_plan_used(&p, EC_USE_DATA, false), 8);
-	assert_int_equal(p.params.flags, EC_TARGET_NESTS);
+	assert_int_equal(p.params.flags, EC_TARGET_NESTS | EC_TARGET_ENDLESS);
 	assert_string_equal(point(&p, READ_IN, 1)->name, "SSL_read_ex");
 }
 
