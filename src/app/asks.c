@@ -32,6 +32,9 @@ static void conn_end(void *ctx, const struct ec_conn_key *key, const struct ec_c
 	struct ec_rec_conn r = conn_record(EC_CONN_END, c->id, key->process, c->pid,
 					   c->target, c->module);
 
+	/* as conn_tell() in bpf/conn.h: one that said nothing was never told of */
+	if (!c->call[EC_DIR_SENT] && !c->call[EC_DIR_RECV] && !c->waits)
+		return;
 	r.gave_up = c->gave_up;
 	r.addrs = c->addrs;
 	for (int i = 0; i < EC_DIR__N; i++) {
