@@ -7,6 +7,8 @@
 #include "modules/openssl/find.h"
 #include "target/code.h"
 #include "target/known.h"
+#include "target/reads.h"
+#include "target/told.h"
 #include "seed.h"
 #include "../unit/target/code_bytes.h"
 #include "../unit/target/mini_elf.h"
@@ -23,7 +25,10 @@ static void mini(uint8_t elf[MINI_SIZE], const uint8_t *code, size_t n)
 		{"SSL_get_rbio", MINI_CODE + 16 * SLOT, 2 * SLOT},
 		{"SSL_get_wbio", MINI_CODE + 18 * SLOT, 2 * SLOT},
 		{"SSL_free", MINI_CODE + 20 * SLOT, 2 * SLOT},
-		{"SSL_do_handshake", MINI_CODE + 22 * SLOT, 0xf00 - 22 * SLOT},
+		{"SSL_do_handshake", MINI_CODE + 22 * SLOT, 2 * SLOT},
+		{"SSL_get_session", MINI_CODE + 24 * SLOT, 2 * SLOT},
+		{"SSL_get_state", MINI_CODE + 26 * SLOT, 2 * SLOT},
+		{"ssl_log_secret", MINI_CODE + 28 * SLOT, 0xf00 - 28 * SLOT},
 		{NULL, 0, 0}};
 
 	if (n > MINI_SIZE - MINI_CODE)
@@ -46,10 +51,32 @@ static void plan(const struct ec_file *f, size_t size)
 			abort();
 }
 
+/* Where secrets are: what is found lies within the file and within a structure. */
+static void keys(const struct ec_file *f, struct ec_sym fn)
+{
+	static const char *const labels[] = {"CLIENT_RANDOM", "EXPORTER_SECRET"};
+	static const struct ec_passed passed[] = {{2, 1}, {3, 5}};
+	struct ec_told told[4];
+	struct ec_chain c;
+	uint64_t va, at[2];
+	uint32_t off;
+
+	if (!ec_code_passed(f, fn, passed, 2, &va) && !ec_file_is_code(f, va))
+		abort();
+	if (!ec_code_bytes(f, fn, 1, 32, &c) &&
+	    (c.n < 1 || c.n > 2 || c.off[c.n - 1] < 32 || c.off[c.n - 1] > 65535 ||
+	     (c.n == 2 && c.off[0] > 65535)))
+		abort();
+	if (!ec_code_number(f, fn, &off) && off > 65535)
+		abort();
+	if (ec_told_find(f, labels, 2, at, told, 4) > 4)
+		abort();
+}
+
 static void look(const struct ec_file *f)
 {
-	static const char *const names[] = {"SSL_write", "SSL_read", "main", "_start",
-					    ""};
+	static const char *const names[] = {"SSL_write", "SSL_read", "SSL_get_state",
+					    "main",	 "_start",   ""};
 	struct ec_sym s, whole;
 	struct ec_openssl_found found;
 	struct ec_known k;
@@ -65,6 +92,7 @@ static void look(const struct ec_file *f)
 		ec_code_count_arg(f, whole, s.va, &arg);
 		ec_code_entry(f, s, false, 3);
 		ec_code_step(f, s.va);
+		keys(f, s);
 		if (ec_code_returns(f, s, many, 8) > 8 ||
 		    ec_code_return_sites(f, s.va, many, 8) > 8)
 			abort();
