@@ -47,6 +47,15 @@ static int attach_point(struct ec_session *s, struct ec_links *links,
 	return err;
 }
 
+/* A handshake's return is seen by a return probe only: elsewhere it is not waited for. */
+static uint64_t entry_cookie(const struct ec_session *s, uint32_t id,
+			     const struct ec_point *pt)
+{
+	bool shake = pt->dir == EC_DIR_NONE && pt->shape == EC_SHAPE_RET;
+
+	return EC_COOKIE(id, s->insn && shake ? EC_SHAPE_NONE : pt->shape, pt->dir);
+}
+
 /*
  * Returns first: a call that begins between the two is then not seen at all, rather than
  * leave a frame that no return takes away.
@@ -66,13 +75,8 @@ static int attach_points(struct ec_session *s, struct ec_links *links, int fd,
 			bool leaves = pt->is_return || pt->ret;
 			int err = 0;
 
-			/* a handshake's return is seen by a return probe only */
 			if (!leaves)
-				a.cookie = EC_COOKIE(id,
-						     s->insn && pt->dir == EC_DIR_NONE
-							     ? EC_SHAPE_NONE
-							     : pt->shape,
-						     pt->dir);
+				a.cookie = entry_cookie(s, id, pt);
 			else if (pt->ret == EC_POINT_RET_INSN)
 				a.cookie = EC_COOKIE_RET_INSN;
 			if (leaves == returns && ec_point_used(pt, uses, s->insn))

@@ -192,7 +192,7 @@ def command(place):
             assert stat.S_IMODE(os.stat(cap.path).st_mode) == 0o600
             assert not cap.bytes(), cap.bytes()[:100]
         os.remove(theirs)
-        with Capture("-m", "key", "--keylogfile=-", command=argv,
+        with Capture("-m", "key", "--keylogfile=-", "--returns", "insn", command=argv,
                      env={**ENV, "SSLKEYLOGFILE": theirs}) as cap:
             assert cap.wait() == 0, cap.log()
             shutil.copy(cap.out.name, place / "stdout.keys")

@@ -25,10 +25,11 @@ struct ec_point *ec_openssl_point(const struct ec_file *f, struct ec_plan *plan,
 		 : prog == EC_SSL_READ_IN || prog == EC_SSL_READ_OUT ? EC_DIR_RECV
 								     : EC_DIR_NONE;
 	/* what ends a connection ends it for all; the others have one purpose */
-	p->use = prog == EC_SSL_SECRET			       ? EC_USE_SECRET
-		 : prog == EC_SSL_LATE			       ? EC_USE_LATE
-		 : prog == EC_SSL_FREE || prog == EC_SSL_CLEAR ? EC_USE__ALL
-							       : EC_USE_DATA;
+	p->use = prog == EC_SSL_SECRET ? EC_USE_SECRET
+		 : prog == EC_SSL_LATE ? EC_USE_LATE
+		 : prog == EC_SSL_FREE || prog == EC_SSL_CLEAR
+			 ? EC_USE_DATA | EC_USE_SECRET
+			 : EC_USE_DATA;
 	p->stepped = step == EC_STEP_STEPPED;
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	return p;
