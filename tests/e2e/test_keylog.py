@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from harness import (ECAPTURE, ENV, HELPERS, PYTHON, Capture, Server, Skip, answers, free_port,
-                     main, scaled, wait_for)
+                     SLOW, main, scaled, wait_for)
 from programs import modules, npm
 
 FULL = os.environ.get("EC_TESTS") == "full"
@@ -89,7 +89,7 @@ def s_client(place, server, *args, say=b"GET / HTTP/1.0\r\n\r\n", quiet=True, en
     p.stdin.write(say)
     p.stdin.flush()
     if not quiet:
-        time.sleep(0.5)  # it ends with its input; tickets come before
+        time.sleep(0.5 * SLOW)  # it ends with its input; tickets come before
     out = p.communicate(timeout=30)[0]
     assert os.path.exists(keys) and lines(keys), (args, out[-300:])
     return keys
